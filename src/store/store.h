@@ -1,0 +1,236 @@
+/*
+ * Facts that survive: customers, keys, credits, workflows and their steps, assets, blobs in use, settings.
+ * Domain operations only; SQL and databases stay inside this folder.
+ *
+ * Reads run on the caller's thread and see every write whose `done` was called. Writes are queued to one writer,
+ * which commits what is queued as one group and calls `done` on its own thread after the commit (never before:
+ * what was acknowledged is durable). `done` must not block. The *_wait helper turns a write into a blocking call
+ * for commands and tests. Inputs of a write are copied before the call returns.
+ *
+ * Compare-and-swap: operations on a workflow carry the revision they expect; ERR_STALE is an ordinary answer.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/sha256.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+/* After the commit: `rc` 0, or the error of this one operation (others in the group are not affected). */
+typedef void (*store_done)(void *context, int rc, const struct err *err);
+
+/* `location`: "sqlite:FILE" or a plain file name. Creates and migrates. ERR_STORAGE when it cannot be opened. */
+int store_open(const char *location, struct store **ret_store, struct err *err);
+/* Commits what is queued, then closes. NULL allowed. */
+void store_close(struct store *store);
+CLEANUP_DEFINE(store, struct store, store_close);
+
+/* Called on the writer thread after each commit that changed a workflow, before that write's `done`. One
+ * subscriber list; subscribe before the first write. */
+void store_subscribe(struct store *store,
+                     void (*changed)(void *context, const char *workflow_id, int64_t revision),
+                     void *context);
+
+/* 0 when a read and a durable write work. Blocking. */
+int store_check(struct store *store, struct err *err);
+
+/* Blocking form of any write: struct store_wait w; store_wait_init(&w); OP(..., store_wait_done, &w);
+ * rc = store_wait_finish(&w, err). */
+struct store_wait {
+    void *private[16];
+    struct err err;
+};
+void store_wait_init(struct store_wait *wait);
+void store_wait_done(void *context, int rc, const struct err *err);
+int store_wait_finish(struct store_wait *wait, struct err *err);
+
+/* --- settings: small named secrets and values --------------------------------------------------- */
+
+/* Returns the stored value, or stores `otherwise` durably and returns that. Blocking. Arena text. */
+int store_setting_init(struct store *store, struct arena *a, const char *name,
+                       const char *otherwise, const char **ret_value, struct err *err);
+
+/* --- customers, keys --------------------------------------------------------------------------- */
+
+struct store_key {
+    const char *id;       /* UUID */
+    const char *customer; /* customer id = its name */
+    const char *user;
+    const char *label;     /* first characters of the key, for lists */
+    int64_t created_at, revoked_at; /* wall us; revoked_at 0 = valid */
+};
+
+/* Creates the customer when it does not exist. `key_sha256` is the hash of the secret key text. */
+void store_key_create(struct store *store, const struct store_key *key, const char *key_sha256,
+                      store_done done, void *context);
+/* ERR_NOT_FOUND when unknown; a revoked key is returned with revoked_at set. */
+int store_key_find(struct store *store, struct arena *a, const char *key_sha256,
+                   struct store_key **ret_key, struct err *err);
+int store_key_list(struct store *store, struct arena *a, struct store_key **ret_keys,
+                   size_t *ret_count, struct err *err);
+/* ERR_NOT_FOUND. Other processes on the folder honour it within a second: see store_data_version(). */
+void store_key_revoke(struct store *store, const char *id, store_done done, void *context);
+/* Changes when any process has committed; cheap; for dropping caches of keys. Any thread. */
+int store_data_version(struct store *store, int64_t *ret_version, struct err *err);
+int store_customer_exists(struct store *store, const char *customer, bool *ret_exists,
+                          struct err *err);
+int store_customer_count(struct store *store, int64_t *ret_count, struct err *err);
+
+/* --- credits ----------------------------------------------------------------------------------- */
+
+/* kind: "grant", "reserve", "release", "settle". amount is signed; balance is the sum up to and with this row. */
+struct store_ledger_row {
+    int64_t sequence;
+    const char *id; /* UUID */
+    int64_t created_at;
+    const char *kind;
+    int64_t amount, balance;
+    const char *workflow_id; /* NULL for grants */
+    const char *note;
+};
+
+/* Creates the customer when it does not exist. amount > 0 grants; < 0 takes back, never below 0
+ * (ERR_INSUFFICIENT_CREDIT). */
+void store_credit_add(struct store *store, const char *customer, int64_t amount, const char *note,
+                      store_done done, void *context);
+/* ERR_NOT_FOUND without the customer. `reserved`: credits of workflows that are not final. */
+int store_credit_balance(struct store *store, const char *customer, int64_t *ret_balance,
+                         int64_t *ret_reserved, struct err *err);
+/* Newest first, below `before_sequence` (0: from the newest). */
+int store_ledger_list(struct store *store, struct arena *a, const char *customer,
+                      int64_t before_sequence, int limit, struct store_ledger_row **ret_rows,
+                      size_t *ret_count, struct err *err);
+
+/* --- workflows --------------------------------------------------------------------------------- */
+
+enum store_status { STORE_QUEUE, STORE_PROCESSING, STORE_SUCCESS, STORE_FAIL, STORE_CANCEL };
+const char *store_status_text(enum store_status status); /* "queue", "processing", ... */
+bool store_status_parse(const char *text, enum store_status *ret_status);
+
+/* JSON columns are texts; they are not looked into here. */
+struct store_workflow {
+    const char *id, *customer, *user;
+    const char *title, *description, *visibility_status, *event_id;
+    const char *template_id;
+    int64_t template_version;
+    const char *template_json;   /* the pinned, flattened definition */
+    const char *options_json;    /* after defaults */
+    const char *image_urls_json; /* as given */
+    const char *webhook_url;     /* NULL */
+    const char *client_type;     /* NULL */
+    const char *rating;          /* NULL */
+    int64_t delivered_at;        /* 0: none */
+    enum store_status status;
+    int progress;          /* 0..100 */
+    int64_t price;         /* reserved at creation */
+    int64_t used_credits;
+    int64_t created_at, updated_at, started_at, finished_at; /* wall us, 0: not yet */
+    const char *result_json; /* NULL until final */
+    const char *error_json;  /* NULL */
+    int64_t revision;        /* grows by 1 with every change */
+};
+
+/* State of one task: a step, or one item of a fan-out step. */
+enum store_task_state {
+    STORE_TASK_READY,   /* to be run: waits, runs, or ran when the server died */
+    STORE_TASK_SUCCESS,
+    STORE_TASK_FAILED,
+    STORE_TASK_SKIPPED
+};
+
+struct store_task {
+    const char *step_id;
+    int item;       /* 0 for a step without for_each */
+    int item_count; /* 1 without for_each; 0: an empty fan-out */
+    int position;   /* plan order of the step */
+    enum store_task_state state;
+    int attempt;              /* from 1 */
+    int64_t not_before;       /* wall us; a retry waits until then; 0: at once */
+    const char *params_json;  /* resolved parameters, media references as strings */
+    const char *result_json;  /* array, NULL until SUCCESS. Files are {"blob": SHA256, "content_type", "width",
+                                 "height", "duration_ms", "size"}, texts {"text": ..} */
+    const char *error_json;   /* {"code","message"}, NULL */
+    const char *reason;       /* of a skip, NULL */
+    const char *provider;     /* NULL */
+    int64_t used_credits;
+    int64_t duration_ms;
+    int64_t started_at, finished_at;
+};
+
+struct store_workflow_full {
+    struct store_workflow workflow;
+    struct store_task *tasks; /* by position, item */
+    size_t task_count;
+};
+
+/* One transaction: takes `price` from the balance with a "reserve" row (no row when price is 0) and inserts the
+ * workflow in STORE_QUEUE with revision 1. ERR_INSUFFICIENT_CREDIT (message has no numbers; the caller adds them),
+ * ERR_EXISTS, ERR_NOT_FOUND for the customer. */
+void store_workflow_create(struct store *store, const struct store_workflow *workflow,
+                           store_done done, void *context);
+
+/* One step of the engine, atomically. Fields that do not change repeat the old value. */
+struct store_transition {
+    const char *workflow_id;
+    int64_t expected_revision; /* ERR_STALE when the row has another */
+    enum store_status status;
+    int progress;
+    int64_t used_credits;
+    const char *result_json, *error_json; /* NULL keeps what is there */
+    int64_t started_at, finished_at;      /* 0 keeps what is there */
+    const struct store_task *tasks;       /* inserted or replaced by (step_id, item) */
+    size_t task_count;
+    /* Credits: a ledger row of this kind is written when `ledger_kind` is not NULL ("release" with a positive amount,
+     * "settle" with 0 or a negative one). */
+    const char *ledger_kind;
+    int64_t ledger_amount;
+    const char *ledger_note;
+    const char *const *blobs; /* hashes that this workflow uses from now on */
+    size_t blob_count;
+};
+
+void store_workflow_transition(struct store *store, const struct store_transition *transition,
+                               store_done done, void *context);
+
+/* `customer` NULL: whoever owns it (engine). ERR_NOT_FOUND. Arena. */
+int store_workflow_get(struct store *store, struct arena *a, const char *customer, const char *id,
+                       struct store_workflow_full **ret_workflow, struct err *err);
+
+/* Ids of all that are not final, oldest first: what a starting engine takes up. */
+int store_workflow_unfinished(struct store *store, struct arena *a, const char *const **ret_ids,
+                              size_t *ret_count, struct err *err);
+int store_workflow_count(struct store *store, const char *customer, enum store_status status,
+                         int64_t *ret_count, struct err *err);
+
+/* --- fetched inputs: what a URL gave, per workflow, so that a resumed run sees the same bytes ---- */
+
+void store_input_add(struct store *store, const char *workflow_id, const char *url,
+                     const char *blob_sha256, int64_t size, const char *content_type,
+                     store_done done, void *context);
+/* ERR_NOT_FOUND when it was not fetched yet. */
+int store_input_find(struct store *store, struct arena *a, const char *workflow_id,
+                     const char *url, const char **ret_sha256, struct err *err);
+
+/* --- assets ------------------------------------------------------------------------------------ */
+
+struct store_asset {
+    const char *id, *customer, *sha256, *content_type, *name;
+    int64_t size, created_at;
+};
+
+void store_asset_add(struct store *store, const struct store_asset *asset, store_done done,
+                     void *context);
+/* `customer` NULL: any. ERR_NOT_FOUND. */
+int store_asset_get(struct store *store, struct arena *a, const char *customer, const char *id,
+                    struct store_asset **ret_asset, struct err *err);
+
+/* Whether any row still uses a blob: for sweeps and fsck. */
+int store_blob_used(struct store *store, const char *sha256, bool *ret_used, struct err *err);
+
+#endif

@@ -1,0 +1,171 @@
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/sha256.h"
+#include "base/uuid.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void count_release(void *object)
+{
+    ++*(int *)object;
+}
+
+static void test_arena_keeps_objects_and_releases_once(void **state)
+{
+    (void)state;
+    int released = 0;
+    struct arena *a = arena_new();
+    arena_defer(a, count_release, &released);
+    char *first = arena_printf(a, "%d-%s", 7, "seven");
+    unsigned char *large = arena_alloc(a, 100000);
+    for (size_t i = 0; i < 100000; i++)
+        assert_int_equal(large[i], 0);
+    memset(large, 0xAA, 100000);
+    assert_string_equal(first, "7-seven");
+    arena_reset(a);
+    assert_int_equal(released, 1);
+    assert_int_equal(*(unsigned char *)arena_alloc(a, 1), 0);
+    arena_free(a);
+    assert_int_equal(released, 1);
+}
+
+static void test_error_is_cut_at_a_character(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char text[2000];
+    memset(text, 'a', sizeof(text));
+    text[0] = 'x';
+    for (size_t i = 1; i + 1 < sizeof(text) - 1; i += 2)
+        memcpy(text + i, "\xC3\xA9", 2);
+    text[sizeof(text) - 1] = '\0';
+    assert_int_equal(err_set(&err, ERR_INVALID, "/a", "%s", text), ERR_INVALID);
+    json_t *string = json_string(err.message);
+    assert_non_null(string);
+    json_decref(string);
+    assert_string_equal(err.path, "/a");
+    assert_int_equal(err_http_status(ERR_INVALID), 422);
+    assert_int_equal(err_from_wire("NOT_FOUND"), ERR_NOT_FOUND);
+}
+
+static void test_clock_reads_what_it_writes(void **state)
+{
+    (void)state;
+    char text[CLOCK_TEXT_SIZE];
+    int64_t when = 1778949299780864;
+    clock_format(when, text);
+    assert_string_equal(text, "2026-05-16 16:34:59.780864+00:00");
+    int64_t again;
+    assert_int_equal(clock_parse(text, &again, NULL), 0);
+    assert_true(again == when);
+    assert_int_equal(clock_parse("2026-05-16T18:34:59.780864+02:00", &again, NULL), 0);
+    assert_true(again == when);
+    const char *const wrong[] = {"", "2026-02-30 00:00:00Z", "2026-05-16", "2026-05-16 16:34:59",
+                                 "2026-05-16 16:34:59.Z", "2026-05-16 16:34:59+25:00",
+                                 "2026-05-16 16:34:59Zx"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_int_equal(clock_parse(wrong[i], &again, NULL), ERR_INVALID);
+}
+
+static void test_uuids_are_valid_and_grow(void **state)
+{
+    (void)state;
+    char last[UUID_TEXT_SIZE] = "";
+    for (int i = 0; i < 10000; i++) {
+        char id[UUID_TEXT_SIZE];
+        uuid_new(id);
+        assert_true(uuid_valid(id));
+        assert_int_equal(id[14], '7');
+        assert_true(strcmp(last, id) < 0);
+        memcpy(last, id, sizeof(id));
+    }
+    assert_false(uuid_valid("0190-"));
+    assert_false(uuid_valid("zz90a0a0-0000-7000-8000-000000000000"));
+}
+
+static void test_hashes_match_published_vectors(void **state)
+{
+    (void)state;
+    char hex[SHA256_HEX_SIZE];
+    sha256_hex("abc", 3, hex);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    uint8_t digest[SHA256_SIZE];
+    hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, digest);
+    hex_encode(digest, sizeof(digest), hex);
+    assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    assert_true(sha256_hex_valid(hex));
+    assert_false(sha256_hex_valid("../../etc/passwd"));
+    char *text = base64_encode("reeld!", 6);
+    assert_string_equal(text, "cmVlbGQh");
+    size_t size;
+    char *bytes = base64_decode(text, strlen(text), &size);
+    assert_int_equal(size, 6);
+    assert_memory_equal(bytes, "reeld!", 6);
+    free(bytes);
+    free(text);
+    assert_null(base64_decode("@@@@", 4, &size));
+}
+
+static void test_json_is_bounded(void **state)
+{
+    (void)state;
+    struct err err;
+    CLEANUP(json) json_t *json = NULL;
+    assert_int_equal(json_parse("{\"a\":[1,2]}", 11, 100, &json, &err), 0);
+    CLEANUP(free) char *text = json_text(json, NULL);
+    assert_string_equal(text, "{\"a\":[1,2]}");
+    json_t *other = NULL;
+    assert_int_equal(json_parse("{\"a\":1,\"a\":2}", 13, 100, &other, &err), ERR_BAD_REQUEST);
+    assert_int_equal(json_parse("[1] x", 5, 100, &other, &err), ERR_BAD_REQUEST);
+    assert_int_equal(json_parse("", 0, 100, &other, &err), ERR_BAD_REQUEST);
+    assert_int_equal(json_parse("[1,2,3]", 7, 6, &other, &err), ERR_TOO_LARGE);
+    char deep[2 * (JSON_DEPTH_MAX + 1) + 1];
+    memset(deep, '[', JSON_DEPTH_MAX + 1);
+    memset(deep + JSON_DEPTH_MAX + 1, ']', JSON_DEPTH_MAX + 1);
+    assert_int_equal(json_parse(deep, sizeof(deep) - 1, 1000, &other, &err), ERR_BAD_REQUEST);
+    assert_int_equal(json_parse("\"[[[[\\\"[[[\"", 11, 100, &other, &err), 0);
+    json_decref(other);
+}
+
+static void test_json_pointer_escapes(void **state)
+{
+    (void)state;
+    CLEANUP(arena) struct arena *a = arena_new();
+    assert_string_equal(json_pointer(a, "/options", "a/b~c"), "/options/a~1b~0c");
+    assert_string_equal(json_pointer_index(a, "/steps", 3), "/steps/3");
+}
+
+static void test_buffer_grows_and_consumes(void **state)
+{
+    (void)state;
+    CLEANUP(buffer) struct buffer b = {0};
+    for (int i = 0; i < 1000; i++)
+        buffer_printf(&b, "%04d", i);
+    assert_int_equal(b.size, 4000);
+    buffer_consume(&b, 3996);
+    assert_string_equal(b.bytes, "0999");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_arena_keeps_objects_and_releases_once),
+        cmocka_unit_test(test_error_is_cut_at_a_character),
+        cmocka_unit_test(test_clock_reads_what_it_writes),
+        cmocka_unit_test(test_uuids_are_valid_and_grow),
+        cmocka_unit_test(test_hashes_match_published_vectors),
+        cmocka_unit_test(test_json_is_bounded),
+        cmocka_unit_test(test_json_pointer_escapes),
+        cmocka_unit_test(test_buffer_grows_and_consumes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

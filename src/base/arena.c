@@ -26,11 +26,19 @@ struct arena {
     struct arena_deferred *deferred;
 };
 
+static void *mem_checked(void *memory)
+{
+    static const char sentence[] = "out of memory\n";
+    if (memory)
+        return memory;
+    ssize_t written = write(STDERR_FILENO, sentence, sizeof(sentence) - 1);
+    (void)written;
+    _exit(MEM_EXHAUSTED_STATUS);
+}
+
 static struct arena_block *arena_block_new(size_t size)
 {
-    struct arena_block *block = malloc(sizeof(*block) + size);
-    if (!block)
-        abort();
+    struct arena_block *block = mem_checked(malloc(sizeof(*block) + size));
     block->next = NULL;
     block->size = size;
     block->used = 0;
@@ -152,26 +160,17 @@ void arena_defer(struct arena *a, void (*release)(void *object), void *object)
 
 void *mem_alloc(size_t size)
 {
-    void *memory = calloc(1, size ? size : 1);
-    if (!memory)
-        abort();
-    return memory;
+    return mem_checked(calloc(1, size ? size : 1));
 }
 
 void *mem_array(size_t count, size_t size)
 {
-    void *memory = calloc(count ? count : 1, size ? size : 1);
-    if (!memory)
-        abort();
-    return memory;
+    return mem_checked(calloc(count ? count : 1, size ? size : 1));
 }
 
 void *mem_resize(void *memory, size_t count, size_t size)
 {
-    void *resized = reallocarray(memory, count ? count : 1, size ? size : 1);
-    if (!resized)
-        abort();
-    return resized;
+    return mem_checked(reallocarray(memory, count ? count : 1, size ? size : 1));
 }
 
 char *mem_strdup(const char *text)

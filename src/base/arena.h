@@ -1,7 +1,8 @@
 /*
  * Region memory: everything that one request, plan, transition or step run allocates, freed at once.
  *
- * Out of memory aborts the process (jobs are durable, restarts are cheap), so nothing here fails.
+ * Out of memory ends the process with MEM_EXHAUSTED_STATUS (jobs are durable, restarts are cheap), so nothing here
+ * fails; the status lets whoever watches the process say why it died.
  * An arena belongs to one thread at a time. Sizes that come from input pass a limit before they come
  * here.
  */
@@ -11,6 +12,8 @@
 #include "base/cleanup.h"
 #include <stdarg.h>
 #include <stddef.h>
+
+enum { MEM_EXHAUSTED_STATUS = 86 };
 
 struct arena;
 
@@ -32,7 +35,7 @@ char *arena_vprintf(struct arena *a, const char *format, va_list args)
 /* Calls release(object) when the arena is reset or freed, last added first. */
 void arena_defer(struct arena *a, void (*release)(void *object), void *object);
 
-/* malloc family that aborts instead of returning NULL, for long-lived objects. */
+/* malloc family that never returns NULL, for long-lived objects. */
 void *mem_alloc(size_t size); /* zeroed */
 void *mem_array(size_t count, size_t size);
 void *mem_resize(void *memory, size_t count, size_t size);

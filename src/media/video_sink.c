@@ -1,0 +1,339 @@
+#include "media/video_sink.h"
+
+#include "base/arena.h"
+#include <assert.h>
+#include <libavutil/channel_layout.h>
+#include <libavutil/opt.h>
+#include <math.h>
+#include <unistd.h>
+
+/*
+ * DESIGN. x264 decides the same for the same frames only when its thread count is fixed and its own rate buffer (VBV) is off:
+ * with frame threads the buffer looks at how far other threads have come. So quality is constant (CRF), and a bound on the bit
+ * rate is kept here: packets leave the encoder after a fixed number of frames, so raising the CRF by what has left so far is
+ * deterministic.
+ */
+
+enum {
+    VIDEO_SINK_THREADS = 3,
+    VIDEO_SINK_KEY_SECONDS = 4,
+    VIDEO_SINK_AUDIO_BITS = 160000,
+    VIDEO_SINK_CRF = 21,
+    VIDEO_SINK_CRF_WORST = 36,
+    VIDEO_SINK_CRF_INTERMEDIATE = 14,
+    VIDEO_SINK_WINDOW_S = 2, /* of bits that may be ahead of the bound */
+};
+
+struct video_sink_stream {
+    AVCodecContext *encoder; /* NULL: copied */
+    AVStream *stream;        /* NULL: there is none */
+    int64_t end_us;
+};
+
+struct video_sink {
+    AVFormatContext *muxer;
+    AVPacket *packet;
+    int fd;
+    struct video_sink_stream video, audio;
+    bool first_video_packet;
+    double crf, bits_per_frame; /* the bound; 0 for none */
+    double bits_ahead;
+};
+
+/* 12 Mb/s for 1080p at 30, less than proportional in both directions. */
+static double video_sink_bound(const struct video_sink_settings *settings)
+{
+    double rate = av_q2d(settings->rate);
+    double relative = (double)settings->width * settings->height * rate / (1920.0 * 1080 * 30);
+    return 12e6 * pow(relative, 0.75) / rate;
+}
+
+static int video_sink_open_x264(struct video_sink *sink, const struct video_sink_settings *settings,
+                                struct err *err)
+{
+    const AVCodec *codec = avcodec_find_encoder_by_name("libx264");
+    AVCodecContext *encoder = codec ? avcodec_alloc_context3(codec) : NULL;
+    sink->video.encoder = encoder;
+    if (!encoder)
+        return err_set(err, ERR_UNAVAILABLE, NULL, "The H.264 encoder is missing.");
+    encoder->width = settings->width;
+    encoder->height = settings->height;
+    encoder->pix_fmt = AV_PIX_FMT_YUV420P;
+    encoder->time_base = av_inv_q(settings->rate);
+    encoder->framerate = settings->rate;
+    encoder->sample_aspect_ratio = (AVRational){1, 1};
+    encoder->color_range = AVCOL_RANGE_MPEG;
+    encoder->color_primaries = AVCOL_PRI_BT709;
+    encoder->color_trc = AVCOL_TRC_BT709;
+    encoder->colorspace = AVCOL_SPC_BT709;
+    encoder->chroma_sample_location = AVCHROMA_LOC_LEFT;
+    encoder->profile = FF_PROFILE_H264_HIGH;
+    encoder->thread_count = VIDEO_SINK_THREADS;
+    encoder->gop_size = (int)lrint(VIDEO_SINK_KEY_SECONDS * av_q2d(settings->rate)) + 1;
+    encoder->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_BITEXACT;
+    sink->crf = settings->intermediate ? VIDEO_SINK_CRF_INTERMEDIATE : VIDEO_SINK_CRF;
+    sink->bits_per_frame = settings->intermediate ? 0 : video_sink_bound(settings);
+    av_opt_set(encoder->priv_data, "preset", settings->intermediate ? "superfast" : "veryfast", 0);
+    av_opt_set(encoder->priv_data, "profile", "high", 0);
+    av_opt_set_double(encoder->priv_data, "crf", sink->crf, 0);
+    int rc = avcodec_open2(encoder, codec, NULL);
+    return rc < 0 ? video_file_fault(rc, "starting the H.264 encoder", err) : 0;
+}
+
+static int video_sink_open_aac(struct video_sink *sink, struct err *err)
+{
+    const AVCodec *codec = avcodec_find_encoder_by_name("aac");
+    AVCodecContext *encoder = codec ? avcodec_alloc_context3(codec) : NULL;
+    sink->audio.encoder = encoder;
+    if (!encoder)
+        return err_set(err, ERR_UNAVAILABLE, NULL, "The AAC encoder is missing.");
+    encoder->sample_rate = VIDEO_SINK_AUDIO_RATE;
+    encoder->sample_fmt = AV_SAMPLE_FMT_FLTP;
+    av_channel_layout_default(&encoder->ch_layout, 2);
+    encoder->bit_rate = VIDEO_SINK_AUDIO_BITS;
+    encoder->time_base = (AVRational){1, VIDEO_SINK_AUDIO_RATE};
+    encoder->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_BITEXACT;
+    int rc = avcodec_open2(encoder, codec, NULL);
+    return rc < 0 ? video_file_fault(rc, "starting the AAC encoder", err) : 0;
+}
+
+static int video_sink_add_stream(struct video_sink *sink, struct video_sink_stream *to,
+                                 const AVStream *copy, struct err *err)
+{
+    to->stream = avformat_new_stream(sink->muxer, NULL);
+    if (!to->stream)
+        return video_file_fault(AVERROR(ENOMEM), "adding a stream", err);
+    int rc;
+    if (copy) {
+        rc = avcodec_parameters_copy(to->stream->codecpar, copy->codecpar);
+        to->stream->codecpar->codec_tag = 0;
+        to->stream->time_base = copy->time_base;
+        to->stream->avg_frame_rate = copy->avg_frame_rate;
+        to->stream->sample_aspect_ratio = copy->sample_aspect_ratio;
+    } else {
+        rc = avcodec_parameters_from_context(to->stream->codecpar, to->encoder);
+        to->stream->time_base = to->encoder->time_base;
+        to->stream->avg_frame_rate = to->encoder->framerate;
+    }
+    return rc < 0 ? video_file_fault(rc, "adding a stream", err) : 0;
+}
+
+/* The muxer reads its own output once, to move the index to the front. */
+static int video_sink_reopen(AVFormatContext *muxer, AVIOContext **io, const char *url, int flags,
+                             AVDictionary **options)
+{
+    (void)url;
+    (void)options;
+    const struct video_sink *sink = muxer->opaque;
+    if (flags & AVIO_FLAG_WRITE)
+        return AVERROR(EPERM);
+    *io = video_file_reader(sink->fd);
+    return *io ? 0 : AVERROR(ENOMEM);
+}
+
+static int video_sink_reclose(AVFormatContext *muxer, AVIOContext *io)
+{
+    (void)muxer;
+    video_file_close(&io);
+    return 0;
+}
+
+static int video_sink_open_muxer(struct video_sink *sink,
+                                 const struct video_sink_settings *settings, struct err *err)
+{
+    int rc = avformat_alloc_output_context2(&sink->muxer, NULL, "mp4", NULL);
+    if (rc < 0)
+        return video_file_fault(rc, "starting the MP4 file", err);
+    AVFormatContext *muxer = sink->muxer;
+    muxer->pb = video_file_writer(sink->fd);
+    if (!muxer->pb)
+        return video_file_fault(AVERROR(ENOMEM), "starting the MP4 file", err);
+    muxer->opaque = sink;
+    muxer->io_open = video_sink_reopen;
+    muxer->io_close2 = video_sink_reclose;
+    muxer->flags |= AVFMT_FLAG_BITEXACT | AVFMT_FLAG_CUSTOM_IO;
+    muxer->max_interleave_delta = 0;
+    if (settings->title && *settings->title)
+        av_dict_set(&muxer->metadata, "title", settings->title, 0);
+    return 0;
+}
+
+static int video_sink_start(struct video_sink *sink, const struct video_sink_settings *settings,
+                            struct err *err)
+{
+    int rc = video_sink_open_muxer(sink, settings, err);
+    if (rc == 0 && !settings->copy_video)
+        rc = video_sink_open_x264(sink, settings, err);
+    if (rc == 0)
+        rc = video_sink_add_stream(sink, &sink->video, settings->copy_video, err);
+    if (rc == 0 && settings->audio && !settings->copy_audio)
+        rc = video_sink_open_aac(sink, err);
+    if (rc == 0 && (settings->audio || settings->copy_audio))
+        rc = video_sink_add_stream(sink, &sink->audio, settings->copy_audio, err);
+    if (rc < 0)
+        return rc;
+    AVDictionary *options = NULL;
+    av_dict_set(&options, "movflags", "+faststart", 0);
+    rc = avformat_write_header(sink->muxer, &options);
+    av_dict_free(&options);
+    return rc < 0 ? video_file_fault(rc, "starting the MP4 file", err) : 0;
+}
+
+int video_sink_new(int fd, const struct video_sink_settings *settings, struct video_sink **ret_sink,
+                   struct err *err)
+{
+    assert(settings->copy_video || (settings->width > 0 && settings->width % 2 == 0 &&
+                                    settings->height > 0 && settings->height % 2 == 0));
+    if (ftruncate(fd, 0) < 0)
+        return err_set(err, ERR_STORAGE, NULL, "The result could not be written.");
+    struct video_sink *sink = mem_alloc(sizeof(*sink));
+    sink->fd = fd;
+    sink->first_video_packet = true;
+    sink->packet = av_packet_alloc();
+    int rc = sink->packet ? video_sink_start(sink, settings, err)
+                          : video_file_fault(AVERROR(ENOMEM), "starting the MP4 file", err);
+    if (rc < 0)
+        video_sink_free(sink);
+    else
+        *ret_sink = sink;
+    return rc;
+}
+
+/* Cuts the encoder's note about itself (an unregistered SEI unit) out of its first packet. */
+static void video_sink_strip_note(AVPacket *packet)
+{
+    const uint8_t *end = packet->data + packet->size;
+    uint8_t *unit = packet->data;
+    while (unit + 5 < end) {
+        int start = unit[2] == 1 ? 3 : 4;
+        uint8_t *next = unit + start;
+        while (next + 3 < end && !(next[0] == 0 && next[1] == 0 &&
+                                   (next[2] == 1 || (next[2] == 0 && next[3] == 1))))
+            next++;
+        if (next + 3 >= end)
+            return;
+        if ((unit[start] & 31) == 6 && unit[start + 1] == 5) {
+            memmove(unit, next, (size_t)(end - next));
+            av_shrink_packet(packet, packet->size - (int)(next - unit));
+            return;
+        }
+        unit = next;
+    }
+}
+
+static void video_sink_hold_rate(struct video_sink *sink, int packet_size)
+{
+    if (sink->bits_per_frame <= 0)
+        return;
+    double window = sink->bits_per_frame * av_q2d(sink->video.encoder->framerate) * VIDEO_SINK_WINDOW_S;
+    sink->bits_ahead = fmax(0, sink->bits_ahead + packet_size * 8.0 - sink->bits_per_frame);
+    double excess = sink->bits_ahead / window;
+    double crf = excess < 1 ? VIDEO_SINK_CRF : fmin(VIDEO_SINK_CRF + floor(excess * 4), VIDEO_SINK_CRF_WORST);
+    if (crf != sink->crf)
+        av_opt_set_double(sink->video.encoder->priv_data, "crf", crf, 0);
+    sink->crf = crf;
+}
+
+static int video_sink_write(struct video_sink *sink, struct video_sink_stream *to, AVPacket *packet,
+                            AVRational time_base, struct err *err)
+{
+    packet->stream_index = to->stream->index;
+    int64_t end_us =
+        av_rescale_q(packet->pts + packet->duration, time_base, (AVRational){1, 1000000});
+    if (end_us > to->end_us)
+        to->end_us = end_us;
+    av_packet_rescale_ts(packet, time_base, to->stream->time_base);
+    packet->pos = -1;
+    int rc = av_interleaved_write_frame(sink->muxer, packet);
+    return rc < 0 ? video_file_fault(rc, "writing the MP4 file", err) : 0;
+}
+
+static int video_sink_drain(struct video_sink *sink, struct video_sink_stream *from,
+                            struct err *err)
+{
+    bool is_video = from == &sink->video;
+    for (;;) {
+        int rc = avcodec_receive_packet(from->encoder, sink->packet);
+        if (rc == AVERROR(EAGAIN) || rc == AVERROR_EOF)
+            return 0;
+        if (rc < 0)
+            return video_file_fault(rc, "encoding", err);
+        if (is_video) {
+            sink->packet->duration = 1;
+            video_sink_hold_rate(sink, sink->packet->size);
+            if (sink->first_video_packet)
+                video_sink_strip_note(sink->packet);
+            sink->first_video_packet = false;
+        }
+        rc = video_sink_write(sink, from, sink->packet, from->encoder->time_base, err);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+static int video_sink_encode(struct video_sink *sink, struct video_sink_stream *to, AVFrame *frame,
+                             struct err *err)
+{
+    int rc = avcodec_send_frame(to->encoder, frame);
+    if (rc < 0)
+        return video_file_fault(rc, "encoding", err);
+    return video_sink_drain(sink, to, err);
+}
+
+int video_sink_video(struct video_sink *sink, AVFrame *frame, struct err *err)
+{
+    assert(sink->video.encoder && frame->format == AV_PIX_FMT_YUV420P);
+    frame->pict_type = AV_PICTURE_TYPE_NONE;
+    return video_sink_encode(sink, &sink->video, frame, err);
+}
+
+int video_sink_audio(struct video_sink *sink, AVFrame *frame, struct err *err)
+{
+    assert(sink->audio.encoder);
+    return video_sink_encode(sink, &sink->audio, frame, err);
+}
+
+int video_sink_packet(struct video_sink *sink, bool is_audio, AVPacket *packet, AVRational time_base,
+                      struct err *err)
+{
+    struct video_sink_stream *to = is_audio ? &sink->audio : &sink->video;
+    assert(to->stream && !to->encoder);
+    return video_sink_write(sink, to, packet, time_base, err);
+}
+
+int video_sink_finish(struct video_sink *sink, struct err *err)
+{
+    int rc = 0;
+    if (sink->video.encoder)
+        rc = video_sink_encode(sink, &sink->video, NULL, err);
+    if (rc == 0 && sink->audio.encoder)
+        rc = video_sink_encode(sink, &sink->audio, NULL, err);
+    if (rc < 0)
+        return rc;
+    rc = av_write_trailer(sink->muxer);
+    if (rc >= 0) {
+        avio_flush(sink->muxer->pb);
+        rc = sink->muxer->pb->error;
+    }
+    return rc < 0 ? video_file_fault(rc, "completing the MP4 file", err) : 0;
+}
+
+int64_t video_sink_duration_ms(const struct video_sink *sink)
+{
+    int64_t end_us = sink->video.end_us > sink->audio.end_us ? sink->video.end_us : sink->audio.end_us;
+    return (end_us + 500) / 1000;
+}
+
+void video_sink_free(struct video_sink *sink)
+{
+    if (!sink)
+        return;
+    avcodec_free_context(&sink->video.encoder);
+    avcodec_free_context(&sink->audio.encoder);
+    av_packet_free(&sink->packet);
+    if (sink->muxer) {
+        video_file_close(&sink->muxer->pb);
+        avformat_free_context(sink->muxer);
+    }
+    free(sink);
+}

@@ -1,0 +1,98 @@
+#include "base/arena.h"
+#include "media/video.h"
+#include "media/video_sink.h"
+
+#include <assert.h>
+#include <libavutil/imgutils.h>
+#include <libswscale/swscale.h>
+
+struct video_writer {
+    struct video_sink *sink;
+    struct SwsContext *scaler;
+    AVFrame *frame;
+    int width, height;
+    int64_t next;
+};
+
+/* Exact BT.709 in limited range; the same on every processor. */
+static int video_writer_open_scaler(struct video_writer *writer, struct err *err)
+{
+    writer->scaler = sws_getContext(writer->width, writer->height, AV_PIX_FMT_RGB24, writer->width,
+                                    writer->height, AV_PIX_FMT_YUV420P,
+                                    SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT, NULL, NULL,
+                                    NULL);
+    if (!writer->scaler)
+        return err_set(err, ERR_INTERNAL, NULL, "The colour conversion could not be prepared.");
+    const int *bt709 = sws_getCoefficients(SWS_CS_ITU709);
+    if (sws_setColorspaceDetails(writer->scaler, bt709, 1, bt709, 0, 0, 1 << 16, 1 << 16) < 0)
+        return err_set(err, ERR_INTERNAL, NULL, "The colour conversion could not be prepared.");
+    return 0;
+}
+
+static int video_writer_open_frame(struct video_writer *writer, struct err *err)
+{
+    writer->frame = av_frame_alloc();
+    if (!writer->frame)
+        return video_file_fault(AVERROR(ENOMEM), "preparing a frame", err);
+    writer->frame->format = AV_PIX_FMT_YUV420P;
+    writer->frame->width = writer->width;
+    writer->frame->height = writer->height;
+    int rc = av_frame_get_buffer(writer->frame, 0);
+    return rc < 0 ? video_file_fault(rc, "preparing a frame", err) : 0;
+}
+
+int video_writer_new(int fd, const struct video_writer_settings *settings,
+                     struct video_writer **ret_writer, struct err *err)
+{
+    struct video_writer *writer = mem_alloc(sizeof(*writer));
+    writer->width = settings->width;
+    writer->height = settings->height;
+    const struct video_sink_settings sink = {
+        .width = settings->width,
+        .height = settings->height,
+        .rate = {settings->rate_numerator, settings->rate_denominator},
+        .intermediate = settings->intermediate,
+        .title = settings->title,
+    };
+    int rc = video_sink_new(fd, &sink, &writer->sink, err);
+    if (rc == 0)
+        rc = video_writer_open_scaler(writer, err);
+    if (rc == 0)
+        rc = video_writer_open_frame(writer, err);
+    if (rc < 0)
+        video_writer_free(writer);
+    else
+        *ret_writer = writer;
+    return rc;
+}
+
+int video_writer_frame(struct video_writer *writer, const struct picture *rgb, struct err *err)
+{
+    assert(rgb->channels == 3 && rgb->width == writer->width && rgb->height == writer->height);
+    int rc = av_frame_make_writable(writer->frame);
+    if (rc < 0)
+        return video_file_fault(rc, "preparing a frame", err);
+    const uint8_t *rows[1] = {rgb->pixels};
+    const int strides[1] = {rgb->width * 3};
+    rc = sws_scale(writer->scaler, rows, strides, 0, writer->height, writer->frame->data,
+                   writer->frame->linesize);
+    if (rc < 0)
+        return video_file_fault(rc, "converting a frame", err);
+    writer->frame->pts = writer->next++;
+    return video_sink_video(writer->sink, writer->frame, err);
+}
+
+int video_writer_finish(struct video_writer *writer, struct err *err)
+{
+    return video_sink_finish(writer->sink, err);
+}
+
+void video_writer_free(struct video_writer *writer)
+{
+    if (!writer)
+        return;
+    video_sink_free(writer->sink);
+    sws_freeContext(writer->scaler);
+    av_frame_free(&writer->frame);
+    free(writer);
+}

@@ -1,0 +1,369 @@
+#include "engine/internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+void engine_post(struct engine *engine, struct letter *letter)
+{
+    letter->next = NULL;
+    pthread_mutex_lock(&engine->mail_lock);
+    bool first = !engine->mail_first;
+    if (engine->mail_last)
+        engine->mail_last->next = letter;
+    else
+        engine->mail_first = letter;
+    engine->mail_last = letter;
+    pthread_mutex_unlock(&engine->mail_lock);
+    if (!first)
+        return;
+    uint64_t one = 1;
+    while (write(engine->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        continue;
+}
+
+static void engine_read_mail(struct engine *engine)
+{
+    uint64_t count;
+    while (read(engine->wake_fd, &count, sizeof(count)) < 0 && errno == EINTR)
+        continue;
+    pthread_mutex_lock(&engine->mail_lock);
+    struct letter *letter = engine->mail_first;
+    engine->mail_first = engine->mail_last = NULL;
+    pthread_mutex_unlock(&engine->mail_lock);
+    while (letter) {
+        struct letter *next = letter->next;
+        letter->deliver(engine, letter);
+        letter = next;
+    }
+}
+
+/* --- timers: a binary heap ---------------------------------------------------------------------- */
+
+static void timer_place(struct engine *engine, struct timer *timer, size_t index)
+{
+    engine->timers[index] = timer;
+    timer->index = index;
+}
+
+static void timer_up(struct engine *engine, size_t index)
+{
+    struct timer *timer = engine->timers[index];
+    for (; index > 0; index = (index - 1) / 2) {
+        struct timer *parent = engine->timers[(index - 1) / 2];
+        if (parent->at <= timer->at)
+            break;
+        timer_place(engine, parent, index);
+    }
+    timer_place(engine, timer, index);
+}
+
+static void timer_down(struct engine *engine, size_t index)
+{
+    struct timer *timer = engine->timers[index];
+    for (;;) {
+        size_t child = 2 * index + 1;
+        if (child >= engine->timer_count)
+            break;
+        if (child + 1 < engine->timer_count &&
+            engine->timers[child + 1]->at < engine->timers[child]->at)
+            child++;
+        if (engine->timers[child]->at >= timer->at)
+            break;
+        timer_place(engine, engine->timers[child], index);
+        index = child;
+    }
+    timer_place(engine, timer, index);
+}
+
+void timer_clear(struct engine *engine, struct timer *timer)
+{
+    if (timer->at == 0)
+        return;
+    timer->at = 0;
+    size_t index = timer->index;
+    struct timer *last = engine->timers[--engine->timer_count];
+    if (last == timer)
+        return;
+    timer_place(engine, last, index);
+    timer_up(engine, index);
+    timer_down(engine, last->index);
+}
+
+void timer_set(struct engine *engine, struct timer *timer, int64_t at)
+{
+    timer_clear(engine, timer);
+    if (engine->timer_count == engine->timer_capacity) {
+        engine->timer_capacity = engine->timer_capacity ? 2 * engine->timer_capacity : 64;
+        engine->timers =
+            mem_resize(engine->timers, engine->timer_capacity, sizeof(*engine->timers));
+    }
+    timer->at = at;
+    timer_place(engine, timer, engine->timer_count++);
+    timer_up(engine, timer->index);
+}
+
+int timers_run(struct engine *engine)
+{
+    while (engine->timer_count > 0) {
+        struct timer *timer = engine->timers[0];
+        int64_t left = timer->at - clock_monotonic_us();
+        if (left > 0)
+            return (int)((left < 3600000000 ? left : 3600000000) / 1000) + 1;
+        timer_clear(engine, timer);
+        timer->fire(engine, timer);
+    }
+    return -1;
+}
+
+/* --- letters from other threads ----------------------------------------------------------------- */
+
+struct id_letter {
+    struct letter letter;
+    char id[UUID_TEXT_SIZE];
+};
+
+static void engine_post_id(struct engine *engine, const char *id,
+                           void (*deliver)(struct engine *engine, struct letter *letter))
+{
+    struct id_letter *letter = mem_alloc(sizeof(*letter));
+    letter->letter.deliver = deliver;
+    size_t length = strnlen(id, sizeof(letter->id) - 1);
+    memcpy(letter->id, id, length);
+    engine_post(engine, &letter->letter);
+}
+
+static void engine_wait_run(struct engine *engine, const char *id)
+{
+    struct waiting_run *waiting = mem_alloc(sizeof(*waiting));
+    memcpy(waiting->id, id, sizeof(waiting->id));
+    if (engine->waiting_last)
+        engine->waiting_last->next = waiting;
+    else
+        engine->waiting_first = waiting;
+    engine->waiting_last = waiting;
+    engine->waiting++;
+}
+
+void engine_take_waiting(struct engine *engine)
+{
+    while (!engine->stopping && engine->waiting_first &&
+           engine->active < engine->settings.active_max) {
+        struct waiting_run *waiting = engine->waiting_first;
+        engine->waiting_first = waiting->next;
+        if (!engine->waiting_first)
+            engine->waiting_last = NULL;
+        engine->waiting--;
+        run_begin(engine, waiting->id);
+        free(waiting);
+    }
+}
+
+static void engine_deliver_submit(struct engine *engine, struct letter *letter)
+{
+    struct id_letter *submitted = (struct id_letter *)letter;
+    engine_wait_run(engine, submitted->id);
+    free(submitted);
+}
+
+static void engine_deliver_cancel(struct engine *engine, struct letter *letter)
+{
+    struct id_letter *cancelled = (struct id_letter *)letter;
+    if (!run_find(engine, cancelled->id))
+        run_begin(engine, cancelled->id);
+    struct run *run = run_find(engine, cancelled->id);
+    if (run)
+        run_cancel(run);
+    free(cancelled);
+}
+
+void engine_submit(struct engine *engine, const char *workflow_id)
+{
+    engine_post_id(engine, workflow_id, engine_deliver_submit);
+}
+
+void engine_cancel(struct engine *engine, const char *workflow_id)
+{
+    engine_post_id(engine, workflow_id, engine_deliver_cancel);
+}
+
+/* --- counts ------------------------------------------------------------------------------------- */
+
+static void engine_publish_counts(struct engine *engine)
+{
+    int ready = 0, busy = 0;
+    for (int i = 0; i < engine->settings.workers; i++) {
+        ready += engine->workers[i].state == POOL_IDLE || engine->workers[i].state == POOL_BUSY;
+        busy += engine->workers[i].state == POOL_BUSY;
+    }
+    pthread_mutex_lock(&engine->count_lock);
+    engine->counts.workers_ready = ready;
+    engine->counts.workers_busy = busy;
+    engine->counts.active = engine->active;
+    engine->counts.waiting = engine->waiting;
+    engine->counts.queued_tasks = engine->queued;
+    engine->net_ready = engine->net.state == POOL_IDLE;
+    pthread_mutex_unlock(&engine->count_lock);
+}
+
+void engine_count(struct engine *engine, struct engine_counts *ret_counts)
+{
+    pthread_mutex_lock(&engine->count_lock);
+    *ret_counts = engine->counts;
+    pthread_mutex_unlock(&engine->count_lock);
+}
+
+bool engine_ready(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->count_lock);
+    bool ready = engine->counts.workers_ready > 0 && engine->net_ready;
+    pthread_mutex_unlock(&engine->count_lock);
+    return ready;
+}
+
+/* --- the thread --------------------------------------------------------------------------------- */
+
+static bool engine_may_stop(const struct engine *engine)
+{
+    bool busy = false;
+    for (int i = 0; i < engine->settings.workers; i++)
+        busy |= engine->workers[i].state == POOL_BUSY;
+    for (size_t i = 0; i < ENGINE_BUCKETS; i++) {
+        for (const struct run *run = engine->buckets[i]; run; run = run->next) {
+            if (run->committing || run->references > 0)
+                return false; /* what is on its way comes back */
+        }
+    }
+    return !busy || clock_monotonic_us() >= engine->stop_at;
+}
+
+static void *engine_main(void *context)
+{
+    enum { EVENTS = 64, STOP_POLL_MS = 50 };
+    struct engine *engine = context;
+    struct epoll_event events[EVENTS];
+    while (!engine->stopping || !engine_may_stop(engine)) {
+        int wait_ms = timers_run(engine);
+        if (engine->stopping && (wait_ms < 0 || wait_ms > STOP_POLL_MS))
+            wait_ms = STOP_POLL_MS;
+        int count = epoll_wait(engine->epoll_fd, events, EVENTS, wait_ms);
+        for (int i = 0; i < count; i++) {
+            if (events[i].data.ptr == engine)
+                engine_read_mail(engine);
+            else
+                pool_handle(events[i].data.ptr, events[i].events);
+        }
+        engine_take_waiting(engine);
+        if (!engine->stopping)
+            task_dispatch(engine);
+        engine_publish_counts(engine);
+    }
+    return NULL;
+}
+
+static int engine_take_unfinished(struct engine *engine, struct err *err)
+{
+    CLEANUP(arena) struct arena *a = arena_new();
+    const char *const *ids;
+    size_t count;
+    int rc = store_workflow_unfinished(engine->settings.store, a, &ids, &count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        engine_submit(engine, ids[i]);
+    return rc;
+}
+
+static int engine_open(struct engine *engine, struct err *err)
+{
+    engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = engine};
+    if (engine->epoll_fd < 0 || engine->wake_fd < 0 ||
+        epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, engine->wake_fd, &event) < 0)
+        return err_set(err, ERR_UNAVAILABLE, NULL, "The engine's event loop could not be made: %s.",
+                       strerror(errno));
+    return 0;
+}
+
+static void engine_release(struct engine *engine)
+{
+    while (engine->waiting_first) {
+        struct waiting_run *next = engine->waiting_first->next;
+        free(engine->waiting_first);
+        engine->waiting_first = next;
+    }
+    if (engine->epoll_fd >= 0)
+        close(engine->epoll_fd);
+    if (engine->wake_fd >= 0)
+        close(engine->wake_fd);
+    pthread_mutex_destroy(&engine->mail_lock);
+    pthread_mutex_destroy(&engine->count_lock);
+    free(engine->timers);
+    free(engine);
+}
+
+int engine_new(const struct engine_settings *settings, struct engine **ret_engine, struct err *err)
+{
+    struct engine *engine = mem_alloc(sizeof(*engine));
+    engine->settings = *settings;
+    engine->epoll_fd = engine->wake_fd = -1;
+    engine->next_job = 1;
+    pthread_mutex_init(&engine->mail_lock, NULL);
+    pthread_mutex_init(&engine->count_lock, NULL);
+    int rc = engine_open(engine, err);
+    if (rc == 0)
+        rc = engine_take_unfinished(engine, err);
+    if (rc == 0)
+        rc = blocking_start(engine, err);
+    if (rc < 0) {
+        engine_release(engine);
+        return rc;
+    }
+    rc = pool_start(engine, err);
+    if (rc == 0 && pthread_create(&engine->thread, NULL, engine_main, engine) != 0)
+        rc = err_set(err, ERR_UNAVAILABLE, NULL, "The engine's thread could not be started.");
+    if (rc < 0) {
+        pool_stop(engine);
+        blocking_stop(engine);
+        engine_release(engine);
+        return rc;
+    }
+    *ret_engine = engine;
+    return 0;
+}
+
+struct stop_letter {
+    struct letter letter;
+    int grace_s;
+};
+
+static void engine_deliver_stop(struct engine *engine, struct letter *letter)
+{
+    struct stop_letter *stop = (struct stop_letter *)letter;
+    engine->stopping = true;
+    engine->stop_at = clock_monotonic_us() + (int64_t)stop->grace_s * 1000000;
+    free(stop);
+}
+
+void engine_free(struct engine *engine, int grace_s)
+{
+    if (!engine)
+        return;
+    struct stop_letter *stop = mem_alloc(sizeof(*stop));
+    stop->letter.deliver = engine_deliver_stop;
+    stop->grace_s = grace_s;
+    engine_post(engine, &stop->letter);
+    pthread_join(engine->thread, NULL);
+    pool_stop(engine);
+    blocking_stop(engine);
+    engine_read_mail(engine);
+    for (size_t i = 0; i < ENGINE_BUCKETS; i++) {
+        while (engine->buckets[i])
+            run_free(engine->buckets[i]);
+    }
+    engine_release(engine);
+}

@@ -1,0 +1,522 @@
+#include "engine/internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- in memory ---------------------------------------------------------------------------------- */
+
+static size_t run_bucket(const char *id)
+{
+    uint32_t hash = 2166136261u;
+    for (; *id; id++)
+        hash = (hash ^ (unsigned char)*id) * 16777619u;
+    return hash % ENGINE_BUCKETS;
+}
+
+struct run *run_find(struct engine *engine, const char *workflow_id)
+{
+    struct run *run = engine->buckets[run_bucket(workflow_id)];
+    while (run && strcmp(run->workflow.id, workflow_id) != 0)
+        run = run->next;
+    return run;
+}
+
+static void run_link(struct run *run)
+{
+    size_t bucket = run_bucket(run->workflow.id);
+    run->next = run->engine->buckets[bucket];
+    run->engine->buckets[bucket] = run;
+    run->engine->active++;
+}
+
+static void run_unlink(struct run *run)
+{
+    struct run **at = &run->engine->buckets[run_bucket(run->workflow.id)];
+    while (*at != run)
+        at = &(*at)->next;
+    *at = run->next;
+    run->engine->active--;
+}
+
+void run_free(struct run *run)
+{
+    run_unlink(run);
+    timer_clear(run->engine, &run->progress_timer);
+    timer_clear(run->engine, &run->commit_timer);
+    for (size_t i = 0; i < run->step_count; i++) {
+        for (int k = 0; k < run->steps[i].task_count; k++)
+            task_finish(&run->steps[i].tasks[k]);
+        free(run->steps[i].tasks);
+        json_decref(run->steps[i].outcome);
+    }
+    inputs_free(run);
+    json_decref(run->options);
+    json_decref(run->image_urls);
+    free(run->result_json);
+    free(run->error_json);
+    free(run->in_commit);
+    plan_template_free(run->own_template);
+    arena_free(run->arena);
+    free(run);
+}
+
+static void run_free_if_done(struct run *run)
+{
+    if (run->over && !run->changed && !run->committing && run->references == 0)
+        run_free(run);
+}
+
+void run_unreference(struct run *run)
+{
+    run->references--;
+    run_free_if_done(run);
+}
+
+/* --- loading ------------------------------------------------------------------------------------ */
+
+static void run_progress_timer(struct engine *engine, struct timer *timer)
+{
+    (void)engine;
+    run_progress((struct run *)((char *)timer - offsetof(struct run, progress_timer)));
+}
+
+static void run_commit_timer(struct engine *engine, struct timer *timer)
+{
+    (void)engine;
+    run_advance((struct run *)((char *)timer - offsetof(struct run, commit_timer)));
+}
+
+/* The pinned definition; the catalog's parsed form serves when it is the very same definition. */
+static int run_load_template(struct run *run, struct err *err)
+{
+    CLEANUP(json) json_t *definition = NULL;
+    const struct plan_catalog *catalog = run->engine->settings.catalog;
+    const char *pinned = run->workflow.template_json;
+    int rc = json_parse(pinned, strlen(pinned), PLAN_DEFINITION_BYTES_MAX * 4, &definition, err);
+    if (rc < 0)
+        return rc;
+    const struct plan_template *known =
+        catalog ? plan_catalog_find(catalog, run->workflow.template_id) : NULL;
+    if (known && json_equal(definition, (json_t *)plan_template_definition(known))) {
+        run->template = known;
+        return 0;
+    }
+    struct plan_faults faults;
+    plan_faults_init(&faults, run->arena);
+    run->own_template = plan_template_new(definition, &faults);
+    run->template = run->own_template;
+    if (!run->template)
+        return err_set(err, ERR_INTERNAL, NULL, "The pinned template can no longer be read: %s",
+                       faults.count ? faults.items[0].message : "no reason is known");
+    return 0;
+}
+
+static int run_load_json(const char *text, json_t **ret_json, struct err *err)
+{
+    enum { COLUMN_MAX = 64 * 1024 * 1024 };
+    return json_parse(text, strlen(text), COLUMN_MAX, ret_json, err);
+}
+
+struct task *run_make_tasks(struct run *run, size_t step, int count)
+{
+    struct run_step *made = &run->steps[step];
+    made->decided = true;
+    made->task_count = count;
+    made->tasks = mem_array((size_t)count, sizeof(*made->tasks));
+    for (int i = 0; i < count; i++) {
+        struct task *task = &made->tasks[i];
+        task->run = run;
+        task->step = step;
+        task->item = i;
+        task->item_count = count;
+        task->attempt = 1;
+        task->state = STORE_TASK_READY;
+        task->phase = TASK_UNCOMMITTED;
+    }
+    return made->tasks;
+}
+
+static int run_load_task(struct run *run, const struct store_task *row, struct err *err)
+{
+    int step = plan_template_step_index(run->template, row->step_id);
+    if (step < 0 || row->item < 0 || row->item >= row->item_count || row->item_count > PLAN_FAN_OUT_MAX)
+        return err_set(err, ERR_INTERNAL, NULL, "A step of the workflow is not in its template.");
+    if (!run->steps[step].decided)
+        run_make_tasks(run, (size_t)step, row->item_count);
+    struct task *task = &run->steps[step].tasks[row->item];
+    task->state = row->state;
+    task->attempt = row->attempt;
+    task->not_before = row->not_before;
+    task->used_credits = row->used_credits;
+    task->duration_ms = row->duration_ms;
+    task->started_at = row->started_at;
+    task->finished_at = row->finished_at;
+    task->phase = row->state == STORE_TASK_READY ? TASK_UNCOMMITTED : TASK_OVER;
+    task->fraction = row->state == STORE_TASK_READY ? 0 : 1;
+    task->error_json = row->error_json ? mem_strdup(row->error_json) : NULL;
+    task->reason = row->reason ? mem_strdup(row->reason) : NULL;
+    task->provider = row->provider ? mem_strdup(row->provider) : NULL;
+    CLEANUP(json) json_t *call = NULL;
+    int rc = row->params_json ? run_load_json(row->params_json, &call, err) : 0;
+    if (rc == 0 && row->result_json)
+        rc = run_load_json(row->result_json, &task->results, err);
+    task->params = json_incref(json_object_get(call, "params"));
+    task->local = json_incref(json_object_get(call, "local"));
+    return rc;
+}
+
+static int run_load(struct run *run, const struct store_workflow_full *stored, struct err *err)
+{
+    int rc = run_load_template(run, err);
+    if (rc == 0)
+        rc = run_load_json(run->workflow.options_json, &run->options, err);
+    if (rc == 0)
+        rc = run_load_json(run->workflow.image_urls_json, &run->image_urls, err);
+    if (rc < 0)
+        return rc;
+    run->step_count = plan_template_step_count(run->template);
+    run->steps = arena_array(run->arena, run->step_count, sizeof(*run->steps));
+    for (size_t i = 0; i < run->step_count; i++)
+        run->steps[i].info = plan_template_step(run->template, i);
+    for (size_t i = 0; i < stored->task_count && rc == 0; i++)
+        rc = run_load_task(run, &stored->tasks[i], err);
+    return rc;
+}
+
+void run_begin(struct engine *engine, const char *workflow_id)
+{
+    struct arena *a = arena_new();
+    struct store_workflow_full *stored;
+    struct err err;
+    int rc = run_find(engine, workflow_id) ? ERR_EXISTS
+                                           : store_workflow_get(engine->settings.store, a, NULL,
+                                                                workflow_id, &stored, &err);
+    if (rc < 0 || machine_run_final(stored->workflow.status)) {
+        if (rc < 0 && rc != ERR_EXISTS)
+            log_line(LOG_ERROR, "a workflow cannot be read", "workflow", workflow_id, "reason",
+                     err.message, NULL);
+        arena_free(a);
+        return;
+    }
+    struct run *run = mem_alloc(sizeof(*run));
+    run->engine = engine;
+    run->arena = a;
+    run->workflow = stored->workflow;
+    run->committed_progress = stored->workflow.progress;
+    run->progress_timer.fire = run_progress_timer;
+    run->commit_timer.fire = run_commit_timer;
+    run_link(run);
+    if (run_load(run, stored, &err) < 0) {
+        run_fail(run, &err, NULL);
+        run_advance(run);
+        return;
+    }
+    if (run->workflow.status == STORE_QUEUE) {
+        unsigned effects;
+        machine_run(STORE_QUEUE, MACHINE_RUN_BEGIN, &run->workflow.status, &effects);
+        run->workflow.started_at = clock_wall_us();
+        run->changed = true;
+    }
+    for (size_t i = 0; i < run->step_count; i++) {
+        for (int k = 0; k < run->steps[i].task_count && !run->over; k++) {
+            if (run->steps[i].tasks[k].state == STORE_TASK_READY)
+                task_start(&run->steps[i].tasks[k]);
+        }
+    }
+    run_advance(run);
+}
+
+/* --- ending ------------------------------------------------------------------------------------- */
+
+static void run_end(struct run *run, enum machine_run_event event, const char *reason)
+{
+    unsigned effects;
+    if (run->over || !machine_run(run->workflow.status, event, &run->workflow.status, &effects))
+        return;
+    run->over = true;
+    run->changed = true;
+    run->workflow.finished_at = clock_wall_us();
+    if (effects & MACHINE_STOP_TASKS) {
+        inputs_cancel(run);
+        for (size_t i = 0; i < run->step_count; i++) {
+            for (int k = 0; k < run->steps[i].task_count; k++)
+                task_drop(&run->steps[i].tasks[k], reason);
+        }
+    }
+    if (effects & MACHINE_SETTLE) {
+        run->workflow.used_credits = run->workflow.price;
+        run->ledger_kind = "settle";
+        run->ledger_amount = 0;
+    } else if (run->workflow.price > 0) {
+        run->ledger_kind = "release";
+        run->ledger_amount = run->workflow.price;
+    }
+}
+
+void run_fail(struct run *run, const struct err *fault, const char *step_id)
+{
+    if (run->over)
+        return;
+    CLEANUP(json)
+    json_t *error = json_pack("{s:s, s:s, s:s?}", "code", err_wire(fault->code), "message",
+                              fault->message, "step_id", step_id);
+    run->error_json = json_text(error, NULL);
+    run_end(run, MACHINE_RUN_FAIL, "The workflow failed before this step was done.");
+}
+
+void run_succeed(struct run *run)
+{
+    run_end(run, MACHINE_RUN_SUCCEED, NULL);
+}
+
+void run_cancel(struct run *run)
+{
+    if (run->over)
+        return;
+    CLEANUP(json)
+    json_t *error = json_pack("{s:s, s:s, s:n}", "code", err_wire(ERR_CANCELLED), "message",
+                              err_text(ERR_CANCELLED), "step_id");
+    run->error_json = json_text(error, NULL);
+    run_end(run, MACHINE_RUN_CANCEL, "The workflow was cancelled before this step was done.");
+    run_advance(run);
+}
+
+/* --- progress ----------------------------------------------------------------------------------- */
+
+int run_compute_progress(const struct run *run)
+{
+    double done = 0, total = 0;
+    for (size_t i = 0; i < run->step_count; i++) {
+        const struct run_step *step = &run->steps[i];
+        double weight = step->info.type->weight;
+        if (step->state == PLAN_STEP_SKIPPED && step->task_count == 0)
+            continue;
+        total += weight * (step->task_count > 0 ? step->task_count : 1);
+        for (int k = 0; k < step->task_count; k++)
+            done += weight * step->tasks[k].fraction;
+    }
+    int percent = total > 0 ? (int)floor(100 * done / total) : 0;
+    if (percent > 99)
+        percent = 99;
+    return percent > run->workflow.progress ? percent : run->workflow.progress;
+}
+
+void run_progress(struct run *run)
+{
+    enum { INTERVAL_US = 250 * 1000 };
+    int64_t now = clock_monotonic_us();
+    if (run->over || run->committing || run_compute_progress(run) == run->committed_progress)
+        return;
+    if (now - run->progress_at < INTERVAL_US) {
+        if (run->progress_timer.at == 0)
+            timer_set(run->engine, &run->progress_timer, run->progress_at + INTERVAL_US);
+        return;
+    }
+    run->progress_at = now;
+    run->changed = true;
+    run_advance(run);
+}
+
+/* --- committing --------------------------------------------------------------------------------- */
+
+static void run_fill_task(struct arena *a, const struct task *task, struct store_task *row)
+{
+    CLEANUP(json)
+    json_t *call = json_pack("{s:O?, s:O?}", "params", task->params, "local", task->local);
+    *row = (struct store_task){
+        .step_id = task->run->steps[task->step].info.id,
+        .item = task->item,
+        .item_count = task->item_count,
+        .position = (int)task->step,
+        .state = task->state,
+        .attempt = task->attempt,
+        .not_before = task->not_before,
+        .params_json = json_arena_text(a, call),
+        .result_json = task->results ? json_arena_text(a, task->results) : NULL,
+        .error_json = task->error_json,
+        .reason = task->reason,
+        .provider = task->provider,
+        .used_credits = task->used_credits,
+        .duration_ms = task->duration_ms,
+        .started_at = task->started_at,
+        .finished_at = task->finished_at,
+    };
+}
+
+static void run_collect_blobs(const struct task *task, const char **blobs, size_t *count)
+{
+    size_t index;
+    const json_t *result;
+    json_array_foreach(task->results, index, result)
+    {
+        const char *blob = json_member_string(result, "blob");
+        if (blob)
+            blobs[(*count)++] = blob;
+    }
+}
+
+struct commit_letter {
+    struct letter letter;
+    struct run *run;
+    int rc;
+    struct err err;
+};
+
+static void run_committed(struct run *run, int rc, const struct err *err);
+
+static void run_deliver_commit(struct engine *engine, struct letter *letter)
+{
+    struct commit_letter *commit = (struct commit_letter *)letter;
+    (void)engine;
+    run_committed(commit->run, commit->rc, &commit->err);
+    free(commit);
+}
+
+/* On the store's writer thread. */
+static void run_commit_done(void *context, int rc, const struct err *err)
+{
+    struct commit_letter *commit = context;
+    commit->rc = rc;
+    if (rc < 0)
+        commit->err = *err;
+    engine_post(commit->run->engine, &commit->letter);
+}
+
+static size_t run_dirty_tasks(const struct run *run, size_t *ret_results)
+{
+    size_t count = 0;
+    *ret_results = 0;
+    for (size_t i = 0; i < run->step_count; i++) {
+        for (int k = 0; k < run->steps[i].task_count; k++) {
+            const struct task *task = &run->steps[i].tasks[k];
+            count += task->dirty;
+            *ret_results += task->dirty ? json_array_size(task->results) : 0;
+        }
+    }
+    return count;
+}
+
+static void run_commit(struct run *run, size_t dirty, size_t results)
+{
+    CLEANUP(arena) struct arena *a = arena_new();
+    struct store_task *rows = arena_array(a, dirty, sizeof(*rows));
+    const char **blobs = arena_array(a, results, sizeof(*blobs));
+    size_t blob_count = 0;
+    run->in_commit = mem_resize(run->in_commit, dirty, sizeof(struct task *));
+    run->in_commit_count = 0;
+    for (size_t i = 0; i < run->step_count; i++) {
+        for (int k = 0; k < run->steps[i].task_count; k++) {
+            struct task *task = &run->steps[i].tasks[k];
+            if (!task->dirty)
+                continue;
+            task->dirty = false;
+            run_fill_task(a, task, &rows[run->in_commit_count]);
+            run_collect_blobs(task, blobs, &blob_count);
+            run->in_commit[run->in_commit_count++] = task;
+        }
+    }
+    if (!run->over)
+        run->workflow.progress = run_compute_progress(run);
+    else if (run->workflow.status == STORE_SUCCESS)
+        run->workflow.progress = 100;
+    const struct store_transition transition = {
+        .workflow_id = run->workflow.id,
+        .expected_revision = run->workflow.revision,
+        .status = run->workflow.status,
+        .progress = run->workflow.progress,
+        .used_credits = run->workflow.used_credits,
+        .result_json = run->result_json,
+        .error_json = run->error_json,
+        .started_at = run->workflow.started_at,
+        .finished_at = run->workflow.finished_at,
+        .tasks = rows,
+        .task_count = run->in_commit_count,
+        .ledger_kind = run->ledger_kind,
+        .ledger_amount = run->ledger_amount,
+        .ledger_note = run->workflow.template_id,
+        .blobs = blobs,
+        .blob_count = blob_count,
+    };
+    struct commit_letter *commit = mem_alloc(sizeof(*commit));
+    commit->letter.deliver = run_deliver_commit;
+    commit->run = run;
+    run->changed = false;
+    run->committing = true;
+    store_workflow_transition(run->engine->settings.store, &transition, run_commit_done, commit);
+}
+
+static void run_log_end(const struct run *run)
+{
+    log_line(LOG_INFO, "workflow ended", "workflow", run->workflow.id, "template",
+             run->workflow.template_id, "status", store_status_text(run->workflow.status), "error",
+             run->error_json, NULL);
+}
+
+/* What was on its way did not become durable: it is tried again, on top of what the row says now. */
+static void run_commit_failed(struct run *run, int rc, const struct err *err)
+{
+    enum { AGAIN_US = 1000000 };
+    CLEANUP(arena) struct arena *a = arena_new();
+    struct store_workflow_full *stored;
+    run->changed = true;
+    for (size_t i = 0; i < run->in_commit_count; i++)
+        run->in_commit[i]->dirty = true;
+    if (rc == ERR_STALE || rc == ERR_NOT_FOUND) {
+        rc = store_workflow_get(run->engine->settings.store, a, NULL, run->workflow.id, &stored, NULL);
+        if (rc == ERR_NOT_FOUND || (rc == 0 && machine_run_final(stored->workflow.status))) {
+            run_end(run, MACHINE_RUN_CANCEL, "The workflow has ended.");
+            run->over = true;
+            run->changed = false;
+            run_free_if_done(run);
+            return;
+        }
+        if (rc == 0) {
+            run->workflow.revision = stored->workflow.revision;
+            run_advance(run);
+            return;
+        }
+    }
+    log_line(LOG_ERROR, "a transition could not be stored", "workflow", run->workflow.id, "reason",
+             err->message, NULL);
+    timer_set(run->engine, &run->commit_timer, clock_monotonic_us() + AGAIN_US);
+}
+
+static void run_committed(struct run *run, int rc, const struct err *err)
+{
+    run->committing = false;
+    if (rc < 0) {
+        run_commit_failed(run, rc, err);
+        return;
+    }
+    run->workflow.revision++;
+    run->committed_progress = run->workflow.progress;
+    if (run->over) {
+        if (!run->changed)
+            run_log_end(run);
+        else
+            run_advance(run);
+        run_free_if_done(run);
+        return;
+    }
+    for (size_t i = 0; i < run->in_commit_count && !run->over; i++) {
+        struct task *task = run->in_commit[i];
+        if (task->state == STORE_TASK_READY && task->phase == TASK_UNCOMMITTED && !task->dirty)
+            task_start(task);
+    }
+    run_advance(run);
+}
+
+void run_advance(struct run *run)
+{
+    size_t results;
+    if (run->committing || run->commit_timer.at != 0 || run->engine->stopping)
+        return;
+    if (!run->over)
+        run_decide(run);
+    size_t dirty = run_dirty_tasks(run, &results);
+    if (dirty > 0 || run->changed)
+        run_commit(run, dirty, results);
+}

@@ -1,0 +1,477 @@
+#include "engine/internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/table.h"
+
+#include <string.h>
+
+/* --- waiting, queueing -------------------------------------------------------------------------- */
+
+static void task_queue(struct task *task)
+{
+    struct engine *engine = task->run->engine;
+    task->phase = TASK_QUEUED;
+    task->next_queued = NULL;
+    if (engine->queue_last)
+        engine->queue_last->next_queued = task;
+    else
+        engine->queue_first = task;
+    engine->queue_last = task;
+    engine->queued++;
+}
+
+static void task_unqueue(struct task *task)
+{
+    struct engine *engine = task->run->engine;
+    struct task *before = NULL;
+    for (struct task *at = engine->queue_first; at != task; at = at->next_queued)
+        before = at;
+    if (before)
+        before->next_queued = task->next_queued;
+    else
+        engine->queue_first = task->next_queued;
+    if (engine->queue_last == task)
+        engine->queue_last = before;
+    engine->queued--;
+}
+
+static struct task *task_of(struct timer *timer)
+{
+    return (struct task *)((char *)timer - offsetof(struct task, timer));
+}
+
+/* A pause is over, or a running task's time is. */
+static void task_timer(struct engine *engine, struct timer *timer)
+{
+    struct task *task = task_of(timer);
+    (void)engine;
+    if (task->phase == TASK_WAITING) {
+        task->phase = TASK_UNCOMMITTED;
+        task_start(task);
+    } else if (task->phase == TASK_RUNNING) {
+        pool_kill(task->worker, ERR_TIMEOUT);
+    }
+}
+
+void task_start(struct task *task)
+{
+    struct engine *engine = task->run->engine;
+    int64_t wait_us = task->not_before - clock_wall_us();
+    task->timer.fire = task_timer;
+    if (task->not_before != 0 && wait_us > 0) {
+        task->phase = TASK_WAITING;
+        timer_set(engine, &task->timer, clock_monotonic_us() + wait_us);
+        return;
+    }
+    inputs_gather(task);
+    if (task->input_fault.code != ERR_OK) {
+        struct err fault = task->input_fault;
+        task->phase = TASK_GATHERING;
+        task_fail(task, &fault);
+    } else if (task->inputs_missing > 0) {
+        task->phase = TASK_GATHERING;
+    } else {
+        task_queue(task);
+    }
+}
+
+/* --- dispatch ----------------------------------------------------------------------------------- */
+
+struct dispatch {
+    struct task *task;
+    json_t *params;     /* with {"input": N} for every reference */
+    json_t *fingerprint; /* with {"blob": SHA} instead: what the seed is made of */
+    json_t *paths;
+    int fds[WIRE_FDS_MAX];
+    int fd_count;
+};
+
+static int dispatch_reference(struct dispatch *dispatch, const char *url, const char *path,
+                              json_t **ret_input, json_t **ret_blob, struct err *err)
+{
+    struct run *run = dispatch->task->run;
+    const char *sha256 = inputs_find(run, url);
+    if (dispatch->fd_count == WIRE_FDS_MAX)
+        return err_set(err, ERR_TOO_LARGE, path, "A step may have at most %d input files.",
+                       WIRE_FDS_MAX);
+    int fd;
+    int rc = blob_get(run->engine->settings.blobs, sha256, &fd, NULL, err);
+    if (rc == ERR_NOT_FOUND)
+        return err_set(err, ERR_BAD_INPUT, path, "The file behind an input is no longer there.");
+    if (rc < 0)
+        return rc;
+    *ret_input = json_pack("{s:i}", "input", dispatch->fd_count);
+    *ret_blob = json_pack("{s:s}", "blob", sha256);
+    json_array_append_new(dispatch->paths, json_string(path));
+    dispatch->fds[dispatch->fd_count++] = fd;
+    return 0;
+}
+
+static int dispatch_value(struct dispatch *dispatch, const json_t *value, const char *path,
+                          json_t **ret_input, json_t **ret_blob, struct err *err)
+{
+    CLEANUP(arena) struct arena *a = arena_new();
+    if (json_is_string(value))
+        return dispatch_reference(dispatch, json_string_value(value), path, ret_input, ret_blob,
+                                  err);
+    *ret_input = json_array();
+    *ret_blob = json_array();
+    int rc = 0;
+    for (size_t i = 0; i < json_array_size(value) && rc == 0; i++) {
+        json_t *input = NULL, *blob = NULL;
+        rc = dispatch_reference(dispatch, json_string_value(json_array_get(value, i)),
+                                json_pointer_index(a, path, i), &input, &blob, err);
+        json_array_append_new(*ret_input, input);
+        json_array_append_new(*ret_blob, blob);
+    }
+    return rc;
+}
+
+static int dispatch_params(struct dispatch *dispatch, struct err *err)
+{
+    struct task *task = dispatch->task;
+    const struct step_type *type = task->run->steps[task->step].info.type;
+    CLEANUP(arena) struct arena *a = arena_new();
+    dispatch->params = json_copy(task->params);
+    dispatch->fingerprint = json_copy(task->params);
+    dispatch->paths = json_array();
+    int rc = 0;
+    for (size_t i = 0; i < type->param_count && rc == 0; i++) {
+        const char *name = type->params[i].name;
+        const json_t *value = json_object_get(task->params, name);
+        if (!step_param_is_media(type->params[i].type) || !value || json_is_null(value))
+            continue;
+        json_t *input = NULL, *blob = NULL;
+        rc = dispatch_value(dispatch, value, json_pointer(a, "", name), &input, &blob, err);
+        json_object_set_new(dispatch->params, name, input);
+        json_object_set_new(dispatch->fingerprint, name, blob);
+    }
+    return rc;
+}
+
+/* The same step on the same bytes draws the same numbers, in every workflow. A seed parameter is part of the parameters. */
+static uint64_t dispatch_seed(const struct dispatch *dispatch)
+{
+    const struct task *task = dispatch->task;
+    CLEANUP(buffer) struct buffer text = {0};
+    uint8_t digest[SHA256_SIZE];
+    uint64_t seed = 0;
+    buffer_append_text(&text, task->run->steps[task->step].info.type->name);
+    json_append_text(&text, dispatch->fingerprint);
+    json_append_text(&text, task->local);
+    sha256_bytes(text.bytes, text.size, digest);
+    for (int i = 0; i < 8; i++)
+        seed = seed << 8 | digest[i];
+    return seed;
+}
+
+static void dispatch_finish(struct dispatch *dispatch)
+{
+    for (int i = 0; i < dispatch->fd_count; i++)
+        close(dispatch->fds[i]);
+    json_decref(dispatch->params);
+    json_decref(dispatch->fingerprint);
+    json_decref(dispatch->paths);
+}
+
+static int task_send(struct task *task, struct pool_worker *worker, struct err *err)
+{
+    struct engine *engine = task->run->engine;
+    struct dispatch dispatch = {.task = task};
+    int rc = dispatch_params(&dispatch, err);
+    if (rc == 0) {
+        CLEANUP(arena) struct arena *a = arena_new();
+        CLEANUP(json)
+        json_t *message = json_pack(
+            "{s:s, s:I, s:s, s:O, s:O, s:s, s:O}", "type", "run", "job",
+            (json_int_t)engine->next_job++, "flow", task->run->steps[task->step].info.type->name,
+            "params", dispatch.params, "local", task->local, "seed",
+            arena_printf(a, "%llu", (unsigned long long)dispatch_seed(&dispatch)), "paths",
+            dispatch.paths);
+        rc = pool_run(worker, task, message, dispatch.fds, dispatch.fd_count, err);
+    }
+    dispatch_finish(&dispatch);
+    return rc;
+}
+
+static void task_dispatch_to(struct task *task, struct pool_worker *worker)
+{
+    struct engine *engine = task->run->engine;
+    struct err fault;
+    int rc = task_send(task, worker, &fault);
+    if (rc == ERR_UNAVAILABLE) {
+        task_queue(task); /* that worker is gone; its end of the wire says so in a moment */
+        worker->state = POOL_BUSY;
+        worker->task = NULL;
+        pool_kill(worker, ERR_OK);
+        return;
+    }
+    if (rc < 0) {
+        task->phase = TASK_GATHERING;
+        task_fail(task, &fault);
+        return;
+    }
+    task->phase = TASK_RUNNING;
+    task->worker = worker;
+    task->fraction = 0;
+    task->started_at = clock_wall_us();
+    task->running_since = clock_monotonic_us();
+    timer_set(engine, &task->timer,
+              task->running_since +
+                  (int64_t)task->run->steps[task->step].info.timeout_s * 1000000);
+}
+
+void task_dispatch(struct engine *engine)
+{
+    struct pool_worker *worker;
+    while (engine->queue_first && (worker = pool_idle(engine))) {
+        struct task *task = engine->queue_first;
+        task_unqueue(task);
+        task_dispatch_to(task, worker);
+    }
+}
+
+/* --- the end of an attempt ---------------------------------------------------------------------- */
+
+static void task_leave_worker(struct task *task)
+{
+    timer_clear(task->run->engine, &task->timer);
+    if (task->running_since) {
+        task->duration_ms = (clock_monotonic_us() - task->running_since) / 1000;
+        task->running_since = 0;
+    }
+    task->worker = NULL;
+}
+
+static void task_set_error(struct task *task, const struct err *fault)
+{
+    CLEANUP(json)
+    json_t *error = json_pack("{s:s, s:s}", "code", err_wire(fault->code), "message",
+                              fault->message);
+    free(task->error_json);
+    task->error_json = json_text(error, NULL);
+}
+
+void task_fail(struct task *task, const struct err *fault)
+{
+    struct run *run = task->run;
+    const struct plan_step_info *info = &run->steps[task->step].info;
+    double delay_s = 0;
+    enum store_task_state next;
+    unsigned effects;
+    enum machine_task_event event =
+        machine_after_failure(info, task->attempt, fault->code, &delay_s);
+    task_leave_worker(task);
+    if (run->over || !machine_task(task->state, event, &next, &effects))
+        return;
+    log_line(LOG_WARNING, "a step failed", "workflow", run->workflow.id, "step", info->id, "code",
+             err_wire(fault->code), "reason", fault->message, "then",
+             effects & MACHINE_WAIT ? "retry" : "end", NULL);
+    task_set_error(task, fault);
+    task->state = next;
+    task->dirty = true;
+    if (effects & MACHINE_WAIT) {
+        task->phase = TASK_UNCOMMITTED;
+        task->attempt++;
+        task->not_before = clock_wall_us() + (int64_t)(delay_s * 1e6);
+    } else {
+        task->phase = TASK_OVER;
+        task->finished_at = clock_wall_us();
+    }
+    if (effects & MACHINE_FAIL_RUN)
+        run_fail(run, fault, info->id);
+    run_advance(run);
+}
+
+void task_succeed(struct task *task, json_t *results, const char *provider)
+{
+    enum store_task_state next;
+    unsigned effects;
+    task_leave_worker(task);
+    if (task->run->over || !machine_task(task->state, MACHINE_TASK_SUCCEED, &next, &effects)) {
+        json_decref(results);
+        return;
+    }
+    task->state = next;
+    task->phase = TASK_OVER;
+    task->dirty = true;
+    task->fraction = 1;
+    task->results = results;
+    task->provider = provider ? mem_strdup(provider) : NULL;
+    task->finished_at = clock_wall_us();
+    free(task->error_json);
+    task->error_json = NULL;
+    run_advance(task->run);
+}
+
+void task_drop(struct task *task, const char *reason)
+{
+    enum store_task_state next;
+    unsigned effects;
+    if (task->phase == TASK_QUEUED)
+        task_unqueue(task);
+    if (task->phase == TASK_RUNNING)
+        pool_cancel(task->worker);
+    task_leave_worker(task);
+    if (!machine_task(task->state, MACHINE_TASK_DROP, &next, &effects))
+        return;
+    task->state = next;
+    task->phase = TASK_OVER;
+    task->dirty = true;
+    task->reason = mem_strdup(reason);
+}
+
+void task_finish(struct task *task)
+{
+    timer_clear(task->run->engine, &task->timer);
+    json_decref(task->params);
+    json_decref(task->local);
+    json_decref(task->results);
+    free(task->error_json);
+    free(task->reason);
+    free(task->provider);
+}
+
+void task_worker_failed(struct pool_worker *worker, const struct err *fault)
+{
+    struct task *task = worker->task;
+    worker->task = NULL;
+    task_fail(task, fault);
+}
+
+/* --- results ------------------------------------------------------------------------------------ */
+
+struct publish {
+    struct errand errand;
+    struct task *task;
+    json_t *results; /* each with "output": index into fds until it was published */
+    int fds[64];
+    int rc;
+    struct err err;
+    char *provider;
+};
+
+/* A worker is not to be trusted: members are checked and copied one by one. */
+static json_t *result_checked(const json_t *said, const struct pool_worker *worker,
+                              bool taken[64])
+{
+    enum { TYPE_MAX = 64 };
+    const char *type = json_member_string(said, "content_type");
+    const json_t *text = json_object_get(said, "text");
+    int64_t output = json_member_integer(said, "output", -1);
+    if (!type || strlen(type) > TYPE_MAX || strpbrk(type, "\r\n\"\\ "))
+        return NULL;
+    if (json_is_string(text))
+        return json_pack("{s:s, s:O}", "content_type", type, "text", text);
+    if (output < 0 || output >= worker->output_count || taken[output])
+        return NULL;
+    taken[output] = true;
+    json_t *result = json_pack("{s:s, s:I}", "content_type", type, "output", (json_int_t)output);
+    static const char *const measures[] = {"width", "height", "duration_ms"};
+    for (size_t i = 0; i < TABLE_SIZE(measures); i++) {
+        int64_t value = json_member_integer(said, measures[i], 0);
+        if (value > 0 && value < INT32_MAX)
+            json_object_set_new(result, measures[i], json_integer(value));
+    }
+    return result;
+}
+
+static json_t *results_checked(const struct pool_worker *worker, const json_t *said,
+                               bool *ret_has_files)
+{
+    enum { RESULTS_MAX = 64 };
+    bool taken[64] = {false};
+    *ret_has_files = false;
+    if (!json_is_array(said) || json_array_size(said) > RESULTS_MAX)
+        return NULL;
+    json_t *results = json_array();
+    for (size_t i = 0; i < json_array_size(said); i++) {
+        json_t *result = result_checked(json_array_get(said, i), worker, taken);
+        if (!result) {
+            json_decref(results);
+            return NULL;
+        }
+        *ret_has_files |= json_object_get(result, "output") != NULL;
+        json_array_append_new(results, result);
+    }
+    return results;
+}
+
+static void publish_work(struct engine *engine, struct errand *errand)
+{
+    struct publish *publish = (struct publish *)errand;
+    size_t index;
+    json_t *result;
+    json_array_foreach(publish->results, index, result)
+    {
+        const json_t *output = json_object_get(result, "output");
+        char sha256[SHA256_HEX_SIZE];
+        uint64_t size;
+        if (!output)
+            continue;
+        publish->rc = blob_publish(engine->settings.blobs, publish->fds[json_integer_value(output)],
+                                   sha256, &size, &publish->err);
+        if (publish->rc < 0)
+            return;
+        json_object_del(result, "output");
+        json_object_set_new(result, "blob", json_string(sha256));
+        json_object_set_new(result, "size", json_integer((json_int_t)size));
+    }
+}
+
+static void publish_done(struct engine *engine, struct errand *errand)
+{
+    struct publish *publish = (struct publish *)errand;
+    struct task *task = publish->task;
+    struct run *run = task->run;
+    (void)engine;
+    for (size_t i = 0; i < TABLE_SIZE(publish->fds); i++) {
+        if (publish->fds[i] >= 0)
+            close(publish->fds[i]);
+    }
+    if (publish->rc == 0) {
+        task_succeed(task, publish->results, publish->provider);
+    } else {
+        json_decref(publish->results);
+        task_fail(task, &publish->err);
+    }
+    free(publish->provider);
+    free(publish);
+    run_unreference(run);
+}
+
+void task_worker_done(struct pool_worker *worker, const json_t *message)
+{
+    struct task *task = worker->task;
+    const char *provider = json_member_string(message, "provider");
+    bool has_files;
+    json_t *results = results_checked(worker, json_object_get(message, "results"), &has_files);
+    worker->task = NULL;
+    if (!results) {
+        struct err fault;
+        err_set(&fault, ERR_WORKER_CRASHED, NULL, "The worker gave a result that cannot be read.");
+        task_fail(task, &fault);
+        return;
+    }
+    timer_clear(task->run->engine, &task->timer);
+    task->worker = NULL;
+    if (!has_files) {
+        task_succeed(task, results, provider);
+        return;
+    }
+    struct publish *publish = mem_alloc(sizeof(*publish));
+    publish->errand.work = publish_work;
+    publish->errand.done = publish_done;
+    publish->task = task;
+    publish->results = results;
+    publish->provider = provider ? mem_strdup(provider) : NULL;
+    for (size_t i = 0; i < TABLE_SIZE(publish->fds); i++) {
+        publish->fds[i] = (int)i < worker->output_count ? worker->outputs[i] : -1;
+        if ((int)i < worker->output_count)
+            worker->outputs[i] = -1;
+    }
+    task->phase = TASK_PUBLISHING;
+    task->run->references++;
+    engine_run_errand(task->run->engine, &publish->errand);
+}

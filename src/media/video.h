@@ -14,11 +14,11 @@
 int video_init(struct err *err);
 
 /* Documented input limits; beyond them a sentence refuses. */
-enum { VIDEO_SIDE_MAX = 8192, VIDEO_DURATION_MAX_S = 3600 };
+enum { VIDEO_SIDE_MIN = 16, VIDEO_SIDE_MAX = 8192, VIDEO_DURATION_MAX_S = 3600 };
 
 struct video_info {
-    int width, height; /* upright, square pixels */
-    int rate_numerator, rate_denominator;
+    int width, height; /* upright, square pixels, even: of an odd side the last row or column is dropped */
+    int rate_numerator, rate_denominator; /* constant, 1 to 60: what results made from it have */
     int64_t duration_ms;
     int64_t frame_count; /* 0 when unknown */
     bool has_audio;
@@ -28,6 +28,78 @@ struct video_info {
 /* Reads the container from the file. `path` names the input in sentences. ERR_BAD_INPUT when it is no video that is taken
  * here (MP4, MOV, WebM, MKV). */
 int video_probe(int fd, const char *path, struct video_info *ret_info, struct err *err);
+
+/* What a finished file is. */
+struct video_result {
+    int width, height;
+    int64_t duration_ms;
+};
+
+/* --- reading frames --- */
+
+struct video_reader;
+
+int video_reader_new(int fd, const char *path, struct video_reader **ret_reader, struct err *err);
+void video_reader_free(struct video_reader *reader); /* NULL allowed */
+CLEANUP_DEFINE(video_reader, struct video_reader, video_reader_free);
+/* Lives as long as the reader. */
+const struct video_info *video_reader_info(const struct video_reader *reader);
+/* The picture that is seen at a time, clamped into the video: RGB, upright, of the info's size. Growing times are read in one
+ * go (a video frame by frame: at i / rate), others are searched. New picture. */
+int video_reader_at(struct video_reader *reader, double seconds, struct picture **ret_picture,
+                    struct err *err);
+
+/* --- whole passes: one decode, one encode, any input size and rate. Results are H.264 High, yuv420p, BT.709, constant rate,
+ * faststart MP4; the same inputs give the same bytes. ERR_CANCELLED when the monitor says so. --- */
+
+/* A picture over a video. */
+struct video_logo {
+    const struct picture *rgba; /* in its final size */
+    int x, y;       /* left upper corner in pixels of the video, rounded down to even; may lie partly outside */
+    double opacity; /* 0..1 */
+    double start_s; /* seen from here */
+    double end_s;   /* until before this; 0: to the end */
+};
+
+/* Sound is copied when MP4 can hold it as it is, else it becomes AAC. */
+int video_overlay_logo(int fd_in, const char *path, const struct video_logo *logo,
+                       bool intermediate, int fd_out, const struct media_monitor *monitor,
+                       struct video_result *ret_result, struct err *err);
+
+struct video_publish_settings {
+    const struct video_logo *logo; /* NULL */
+    const char *title;             /* NULL */
+    bool poster;
+};
+
+/* Web-ready file with sound at -16 LUFS. Streams that are already right are copied. `ret_poster` gets a good frame as RGB when asked for,
+ * else NULL. */
+int video_publish(int fd_in, const char *path, const struct video_publish_settings *settings,
+                  int fd_out, const struct media_monitor *monitor, struct video_result *ret_result,
+                  struct picture **ret_poster, struct err *err);
+
+enum video_grid_audio { VIDEO_GRID_AUDIO_FIRST, VIDEO_GRID_AUDIO_MIX, VIDEO_GRID_AUDIO_NONE };
+enum { VIDEO_GRID_CELLS_MAX = 16 };
+
+struct video_grid_settings {
+    int columns, rows;
+    int gap;       /* pixels between cells */
+    bool contain;  /* black bars instead of cropping */
+    bool longest;  /* shorter videos hold their last picture; else the shortest ends it */
+    enum video_grid_audio audio;
+};
+
+struct video_grid_input {
+    int fd;
+    const char *path;
+};
+
+/* Cells row by row; fewer inputs than cells leave black. Cell shape is the first video's; the whole fits 1920 x 1920 and is no larger
+ * than the first video times the grid; the rate is the highest of the inputs. */
+int video_grid(const struct video_grid_input *inputs, size_t input_count,
+               const struct video_grid_settings *settings, int fd_out,
+               const struct media_monitor *monitor, struct video_result *ret_result,
+               struct err *err);
 
 /* --- encoding rendered frames --- */
 

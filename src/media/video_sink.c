@@ -98,18 +98,18 @@ static int video_sink_open_aac(struct video_sink *sink, struct err *err)
 }
 
 static int video_sink_add_stream(struct video_sink *sink, struct video_sink_stream *to,
-                                 const AVStream *copy, struct err *err)
+                                 const struct video_sink_copy *copy, struct err *err)
 {
     to->stream = avformat_new_stream(sink->muxer, NULL);
     if (!to->stream)
         return video_file_fault(AVERROR(ENOMEM), "adding a stream", err);
     int rc;
-    if (copy) {
-        rc = avcodec_parameters_copy(to->stream->codecpar, copy->codecpar);
+    if (copy->parameters) {
+        rc = avcodec_parameters_copy(to->stream->codecpar, copy->parameters);
         to->stream->codecpar->codec_tag = 0;
         to->stream->time_base = copy->time_base;
-        to->stream->avg_frame_rate = copy->avg_frame_rate;
-        to->stream->sample_aspect_ratio = copy->sample_aspect_ratio;
+        to->stream->avg_frame_rate = copy->rate;
+        to->stream->sample_aspect_ratio = copy->parameters->sample_aspect_ratio;
     } else {
         rc = avcodec_parameters_from_context(to->stream->codecpar, to->encoder);
         to->stream->time_base = to->encoder->time_base;
@@ -162,14 +162,14 @@ static int video_sink_start(struct video_sink *sink, const struct video_sink_set
                             struct err *err)
 {
     int rc = video_sink_open_muxer(sink, settings, err);
-    if (rc == 0 && !settings->copy_video)
+    if (rc == 0 && !settings->copy_video.parameters)
         rc = video_sink_open_x264(sink, settings, err);
     if (rc == 0)
-        rc = video_sink_add_stream(sink, &sink->video, settings->copy_video, err);
-    if (rc == 0 && settings->audio && !settings->copy_audio)
+        rc = video_sink_add_stream(sink, &sink->video, &settings->copy_video, err);
+    if (rc == 0 && settings->audio && !settings->copy_audio.parameters)
         rc = video_sink_open_aac(sink, err);
-    if (rc == 0 && (settings->audio || settings->copy_audio))
-        rc = video_sink_add_stream(sink, &sink->audio, settings->copy_audio, err);
+    if (rc == 0 && (settings->audio || settings->copy_audio.parameters))
+        rc = video_sink_add_stream(sink, &sink->audio, &settings->copy_audio, err);
     if (rc < 0)
         return rc;
     AVDictionary *options = NULL;
@@ -179,10 +179,17 @@ static int video_sink_start(struct video_sink *sink, const struct video_sink_set
     return rc < 0 ? video_file_fault(rc, "starting the MP4 file", err) : 0;
 }
 
+struct video_sink_copy video_sink_copy(const AVStream *stream)
+{
+    if (!stream)
+        return (struct video_sink_copy){0};
+    return (struct video_sink_copy){stream->codecpar, stream->time_base, stream->avg_frame_rate};
+}
+
 int video_sink_new(int fd, const struct video_sink_settings *settings, struct video_sink **ret_sink,
                    struct err *err)
 {
-    assert(settings->copy_video || (settings->width > 0 && settings->width % 2 == 0 &&
+    assert(settings->copy_video.parameters || (settings->width > 0 && settings->width % 2 == 0 &&
                                     settings->height > 0 && settings->height % 2 == 0));
     if (ftruncate(fd, 0) < 0)
         return err_set(err, ERR_STORAGE, NULL, "The result could not be written.");

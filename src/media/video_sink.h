@@ -11,17 +11,25 @@
 
 enum { VIDEO_SINK_AUDIO_RATE = 48000, VIDEO_SINK_AUDIO_FRAME = 1024 };
 
+/* A stream that is copied instead of encoded. */
+struct video_sink_copy {
+    const AVCodecParameters *parameters; /* NULL: encoded */
+    AVRational time_base, rate;
+};
+
 struct video_sink_settings {
     int width, height; /* even; unused when the video is copied */
     AVRational rate;   /* frames a second */
     bool intermediate; /* spends bytes instead of time: the next step decodes it again */
     bool audio;        /* encode stereo AAC at VIDEO_SINK_AUDIO_RATE */
     const char *title; /* NULL */
-    /* Copy instead of encoding; NULL otherwise. Read during video_sink_new() only. */
-    const AVStream *copy_video, *copy_audio;
+    struct video_sink_copy copy_video, copy_audio; /* read during video_sink_new() only */
 };
 
 struct video_sink;
+
+/* Of `stream`, or nothing for NULL. */
+struct video_sink_copy video_sink_copy(const AVStream *stream);
 
 /* `fd` is truncated and stays the caller's. */
 int video_sink_new(int fd, const struct video_sink_settings *settings, struct video_sink **ret_sink,

@@ -1,0 +1,53 @@
+#include "media/video_pass.h"
+
+static int video_overlay_open(struct video_pass *pass, int fd, const char *path, struct err *err)
+{
+    int rc = video_source_open(fd, path, AVMEDIA_TYPE_VIDEO, VIDEO_SOURCE_VIDEO_FILES,
+                               VIDEO_SOURCE_FRAMES, &pass->video, err);
+    if (rc == 0)
+        rc = video_source_open(fd, path, AVMEDIA_TYPE_AUDIO, VIDEO_SOURCE_VIDEO_FILES,
+                               VIDEO_SOURCE_PACKETS, &pass->copied_sound, err);
+    if (rc < 0 || !pass->copied_sound || video_pass_can_copy_sound(pass->copied_sound->stream))
+        return rc;
+    video_source_free(TAKE(pass->copied_sound));
+    return video_source_open(fd, path, AVMEDIA_TYPE_AUDIO, VIDEO_SOURCE_VIDEO_FILES,
+                             VIDEO_SOURCE_FRAMES, &pass->sound, err);
+}
+
+int video_overlay_logo(int fd_in, const char *path, const struct video_logo *logo,
+                       bool intermediate, int fd_out, const struct media_monitor *monitor,
+                       struct video_result *ret_result, struct err *err)
+{
+    struct video_pass pass CLEANUP(video_pass) = {0};
+    int rc = video_overlay_open(&pass, fd_in, path, err);
+    if (rc == 0)
+        rc = video_pass_open_graph(&pass, logo, "", err);
+    if (rc < 0)
+        return rc;
+    const struct video_sink_settings settings = {
+        .width = pass.video->width,
+        .height = pass.video->height,
+        .rate = pass.video->rate,
+        .intermediate = intermediate,
+        .audio = pass.sound != NULL,
+        .copy_audio = video_sink_copy(pass.copied_sound ? pass.copied_sound->stream : NULL),
+    };
+    rc = video_sink_new(fd_out, &settings, &pass.sink, err);
+    if (rc < 0)
+        return rc;
+    const struct graph_run run = {
+        .graph = pass.graph,
+        .sink = pass.sink,
+        .rate = pass.video->rate,
+        .duration_us = pass.video->duration_us,
+        .monitor = monitor,
+        .progress_to = 1,
+        .copy_audio = pass.copied_sound,
+    };
+    rc = graph_run(&run, err);
+    if (rc == 0)
+        rc = video_sink_finish(pass.sink, err);
+    if (rc == 0)
+        video_pass_result(&pass, ret_result);
+    return rc;
+}

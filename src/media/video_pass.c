@@ -1,0 +1,61 @@
+#include "media/video_pass.h"
+
+void video_pass_finish(struct video_pass *pass)
+{
+    video_sink_free(pass->sink);
+    graph_free(pass->graph);
+    video_source_free(pass->video);
+    video_source_free(pass->sound);
+    video_source_free(pass->copied_video);
+    video_source_free(pass->copied_sound);
+}
+
+bool video_pass_can_copy_sound(const AVStream *stream)
+{
+    switch (stream->codecpar->codec_id) {
+    case AV_CODEC_ID_AAC:
+    case AV_CODEC_ID_MP3:
+    case AV_CODEC_ID_AC3:
+    case AV_CODEC_ID_EAC3:
+    case AV_CODEC_ID_ALAC:
+    case AV_CODEC_ID_FLAC:
+    case AV_CODEC_ID_OPUS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+int video_pass_open_graph(struct video_pass *pass, const struct video_logo *logo,
+                          const char *filters, struct err *err)
+{
+    struct buffer text CLEANUP(buffer) = {0};
+    pass->graph = graph_new();
+    if (!pass->copied_video) {
+        int input = graph_add_source(pass->graph, pass->video);
+        buffer_printf(&text, "[in%d]", input);
+        graph_append_picture(&text, pass->video, pass->video->rate);
+        if (logo) {
+            buffer_append_text(&text, "[plain]");
+            input = graph_add_picture(pass->graph, logo->rgba, logo->opacity);
+            graph_append_logo(&text, "plain", input, logo);
+        }
+        buffer_append_text(&text, "[video]");
+    }
+    if (pass->sound) {
+        int input = graph_add_source(pass->graph, pass->sound);
+        buffer_printf(&text, "%s[in%d]", text.size ? ";" : "", input);
+        graph_append_sound(&text);
+        buffer_printf(&text, "%s%s[audio]", *filters ? "," : "", filters);
+    }
+    return graph_open(pass->graph, text.bytes, !pass->copied_video, pass->sound != NULL, err);
+}
+
+void video_pass_result(const struct video_pass *pass, struct video_result *ret_result)
+{
+    *ret_result = (struct video_result){
+        .width = pass->video->width,
+        .height = pass->video->height,
+        .duration_ms = video_sink_duration_ms(pass->sink),
+    };
+}

@@ -1,0 +1,34 @@
+/*
+ * What the whole passes over one video share. Internal to the video files of media/.
+ */
+#ifndef MEDIA_VIDEO_PASS_H
+#define MEDIA_VIDEO_PASS_H
+
+#include "media/graph.h"
+
+struct video_pass {
+    struct video_source *video;         /* frames; also the facts when the picture is copied */
+    struct video_source *sound;         /* frames; NULL when there is none or it is copied */
+    struct video_source *copied_video;  /* packets; NULL */
+    struct video_source *copied_sound;  /* packets; NULL */
+    struct graph *graph;                /* NULL when both are copied */
+    struct video_sink *sink;
+};
+
+void video_pass_finish(struct video_pass *pass);
+
+static inline void cleanup_video_pass(struct video_pass *pass)
+{
+    video_pass_finish(pass);
+}
+
+/* Whether MP4 holds and players play sound of this codec as it is. */
+bool video_pass_can_copy_sound(const AVStream *stream);
+
+/* Makes the graph of the pass: picture with `logo` (NULL: none) unless it is copied, sound through `filters` unless it is copied. */
+int video_pass_open_graph(struct video_pass *pass, const struct video_logo *logo,
+                          const char *filters, struct err *err);
+
+void video_pass_result(const struct video_pass *pass, struct video_result *ret_result);
+
+#endif

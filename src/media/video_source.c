@@ -1,0 +1,408 @@
+#include "media/video_source.h"
+
+#include "base/arena.h"
+#include <libavutil/avstring.h>
+#include <libavutil/display.h>
+#include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
+#include <libswresample/swresample.h>
+#include <libswscale/swscale.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    VIDEO_SOURCE_STREAMS_MAX = 32,
+    VIDEO_SOURCE_CHANNELS_MAX = 8,
+    VIDEO_SOURCE_RATE_MAX = 60,
+    VIDEO_SOURCE_SINGLE_THREAD_PIXELS = 1920 * 1088
+};
+#define VIDEO_SOURCE_PIXELS_MAX (8192 * 4320)
+#define VIDEO_SOURCE_DECODERS                                                                      \
+    "h264,hevc,vp8,vp9,libdav1d,mpeg4,mjpeg,prores,aac,mp3float,ac3,eac3,alac,flac,opus,vorbis,"  \
+    "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s32le,pcm_f32le,pcm_u8"
+
+/* The container by its first bytes; NULL when it is none that is taken. */
+static const char *video_source_container(const uint8_t head[12], int containers)
+{
+    static const char *const atoms[] = {"ftyp", "moov", "mdat", "wide", "free", "skip"};
+    for (size_t i = 0; i < sizeof(atoms) / sizeof(atoms[0]); i++) {
+        if (memcmp(head + 4, atoms[i], 4) == 0)
+            return "mov";
+    }
+    if (memcmp(head, "\x1a\x45\xdf\xa3", 4) == 0)
+        return "matroska";
+    if (!(containers & VIDEO_SOURCE_AUDIO_FILES))
+        return NULL;
+    if (memcmp(head, "RIFF", 4) == 0 && memcmp(head + 8, "WAVE", 4) == 0)
+        return "wav";
+    if (memcmp(head, "OggS", 4) == 0)
+        return "ogg";
+    if (memcmp(head, "fLaC", 4) == 0)
+        return "flac";
+    if (head[0] == 0xff && (head[1] & 0xf6) == 0xf0)
+        return "aac";
+    if (memcmp(head, "ID3", 3) == 0 || (head[0] == 0xff && (head[1] & 0xe0) == 0xe0))
+        return "mp3";
+    return NULL;
+}
+
+static int video_source_refuse_kind(const struct video_source *source, int containers,
+                                    struct err *err)
+{
+    if (containers & VIDEO_SOURCE_AUDIO_FILES)
+        return err_set(err, ERR_BAD_INPUT, source->path,
+                       "The file of %s is no sound that is taken here (WAV, MP3, AAC, OGG, FLAC, or "
+                       "the sound of MP4, MOV, WebM, MKV).",
+                       source->path);
+    return err_set(err, ERR_BAD_INPUT, source->path,
+                   "The file of %s is no video that is taken here (MP4, MOV, WebM, MKV).",
+                   source->path);
+}
+
+static int video_source_damaged(const struct video_source *source, struct err *err)
+{
+    return err_set(err, ERR_BAD_INPUT, source->path,
+                   "The file of %s is damaged and cannot be decoded.", source->path);
+}
+
+/* Reads the header and a few frames of every stream, so that sizes and formats are known. */
+static int video_source_analyse(struct video_source *source, struct err *err)
+{
+    AVFormatContext *demuxer = source->demuxer;
+    AVDictionary *options[VIDEO_SOURCE_STREAMS_MAX] = {NULL};
+    unsigned streams = demuxer->nb_streams;
+    if (streams > VIDEO_SOURCE_STREAMS_MAX)
+        return err_set(err, ERR_BAD_INPUT, source->path, "The file of %s has more than %d streams.",
+                       source->path, VIDEO_SOURCE_STREAMS_MAX);
+    for (unsigned i = 0; i < streams; i++) {
+        av_dict_set_int(&options[i], "max_pixels", VIDEO_SOURCE_PIXELS_MAX, 0);
+        av_dict_set(&options[i], "threads", "1", 0);
+    }
+    int rc = avformat_find_stream_info(demuxer, streams ? options : NULL);
+    for (unsigned i = 0; i < streams; i++)
+        av_dict_free(&options[i]);
+    return rc < 0 ? video_source_damaged(source, err) : 0;
+}
+
+static int video_source_open_demuxer(struct video_source *source, int fd, int containers,
+                                     struct err *err)
+{
+    uint8_t head[12] = {0};
+    ssize_t got = pread(fd, head, sizeof(head), 0);
+    const char *name =
+        got == (ssize_t)sizeof(head) ? video_source_container(head, containers) : NULL;
+    const AVInputFormat *format = name ? av_find_input_format(name) : NULL;
+    if (!format)
+        return video_source_refuse_kind(source, containers, err);
+    source->demuxer = avformat_alloc_context();
+    AVIOContext *io = video_file_reader(fd);
+    if (!source->demuxer || !io) {
+        video_file_close(&io);
+        return video_file_fault(AVERROR(ENOMEM), "opening an input", err);
+    }
+    source->demuxer->pb = io;
+    source->demuxer->max_streams = VIDEO_SOURCE_STREAMS_MAX;
+    video_file_isolate(source->demuxer);
+    av_opt_set(source->demuxer, "codec_whitelist", VIDEO_SOURCE_DECODERS, 0);
+    av_opt_set(source->demuxer, "protocol_whitelist", "", 0);
+    if (avformat_open_input(&source->demuxer, "", format, NULL) < 0) {
+        video_file_close(&io); /* the context was freed, its stream is not the library's */
+        return video_source_damaged(source, err);
+    }
+    return video_source_analyse(source, err);
+}
+
+static const AVCodec *video_source_decoder(enum AVCodecID id)
+{
+    const AVCodec *codec = id == AV_CODEC_ID_AV1   ? avcodec_find_decoder_by_name("libdav1d")
+                           : id == AV_CODEC_ID_MP3 ? avcodec_find_decoder_by_name("mp3float")
+                                                   : avcodec_find_decoder(id);
+    return codec && av_match_list(codec->name, VIDEO_SOURCE_DECODERS, ',') ? codec : NULL;
+}
+
+static int video_source_open_decoder(struct video_source *source, struct err *err)
+{
+    const AVCodecParameters *parameters = source->stream->codecpar;
+    const AVCodec *codec = video_source_decoder(parameters->codec_id);
+    if (!codec)
+        return err_set(err, ERR_BAD_INPUT, source->path,
+                       "The file of %s is coded as '%s', which is not taken here.", source->path,
+                       avcodec_get_name(parameters->codec_id));
+    source->decoder = avcodec_alloc_context3(codec);
+    if (!source->decoder || avcodec_parameters_to_context(source->decoder, parameters) < 0)
+        return video_file_fault(AVERROR(ENOMEM), "opening an input", err);
+    int64_t pixels = (int64_t)parameters->width * parameters->height;
+    source->decoder->pkt_timebase = source->stream->time_base;
+    source->decoder->max_pixels = VIDEO_SOURCE_PIXELS_MAX;
+    source->decoder->thread_count = pixels > VIDEO_SOURCE_SINGLE_THREAD_PIXELS ? 2 : 1;
+    return avcodec_open2(source->decoder, codec, NULL) < 0 ? video_source_damaged(source, err) : 0;
+}
+
+/* The true end of a stream whose header does not say it, from the times of its packets. Leaves the file read to its end. */
+static int64_t video_source_scan(struct video_source *source)
+{
+    int64_t end = 0;
+    while (av_read_frame(source->demuxer, source->packet) >= 0) {
+        const AVPacket *packet = source->packet;
+        int64_t pts = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
+        if (packet->stream_index == source->stream->index && pts != AV_NOPTS_VALUE &&
+            pts - source->start + packet->duration > end)
+            end = pts - source->start + packet->duration;
+        av_packet_unref(source->packet);
+    }
+    return av_rescale_q(end, source->stream->time_base, AV_TIME_BASE_Q);
+}
+
+static bool video_source_alone(const struct video_source *source)
+{
+    return source->demuxer->nb_streams == 1;
+}
+
+/* Whether the duration was read and not guessed from a bit rate. */
+static bool video_source_knows_duration(const struct video_source *source)
+{
+    const AVFormatContext *demuxer = source->demuxer;
+    return source->stream->duration > 0 ||
+           (demuxer->duration > 0 &&
+            demuxer->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE);
+}
+
+static void video_source_set_duration(struct video_source *source, int64_t scanned_us)
+{
+    const AVStream *stream = source->stream;
+    AVRational base = stream->time_base;
+    if (stream->duration > 0) {
+        int64_t begin = stream->start_time != AV_NOPTS_VALUE ? stream->start_time - source->start : 0;
+        source->duration_us = av_rescale_q(stream->duration + begin, base, AV_TIME_BASE_Q);
+        if (source->demuxer->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE)
+            source->promised_us = source->duration_us;
+    } else if (scanned_us > 0) {
+        source->duration_us = scanned_us;
+    } else {
+        source->duration_us = source->demuxer->duration;
+        if (video_source_alone(source))
+            source->promised_us = source->duration_us;
+    }
+}
+
+static int video_source_check_duration(const struct video_source *source, struct err *err)
+{
+    if (source->duration_us <= (int64_t)VIDEO_DURATION_MAX_S * AV_TIME_BASE)
+        return 0;
+    return err_set(err, ERR_BAD_INPUT, source->path,
+                   "The file of %s is %lld seconds long; at most %d are taken.", source->path,
+                   (long long)(source->duration_us / AV_TIME_BASE), VIDEO_DURATION_MAX_S);
+}
+
+/* The usual rate nearest above or at `rate`, so that no frame of a variable stream is lost without need. */
+static AVRational video_source_usual_rate(double rate)
+{
+    static const AVRational usual[] = {{10, 1}, {12, 1},       {15, 1}, {24000, 1001}, {24, 1},
+                                       {25, 1}, {30000, 1001}, {30, 1}, {50, 1},       {60000, 1001}};
+    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+        if (rate <= av_q2d(usual[i]) * 1.001)
+            return usual[i];
+    }
+    return (AVRational){VIDEO_SOURCE_RATE_MAX, 1};
+}
+
+static AVRational video_source_constant_rate(const struct video_source *source)
+{
+    AVRational average = source->stream->avg_frame_rate, exact = source->stream->r_frame_rate;
+    double rate = average.num > 0 && average.den > 0 ? av_q2d(average)
+                  : exact.num > 0 && exact.den > 0   ? av_q2d(exact)
+                                                     : 25;
+    if (exact.num > 0 && exact.den > 0 && fabs(av_q2d(exact) - rate) < 0.01 * rate)
+        average = exact;
+    else if (average.num <= 0 || average.den <= 0 || average.num > 1000000)
+        return video_source_usual_rate(rate);
+    else if (exact.num > 0 && exact.den > 0)
+        return video_source_usual_rate(rate);
+    if (rate < 1 || rate > VIDEO_SOURCE_RATE_MAX || average.num > 1000000)
+        return rate < 1 ? (AVRational){1, 1} : video_source_usual_rate(rate);
+    return average;
+}
+
+/* Size and turn as they are to be seen. */
+static int video_source_set_picture(struct video_source *source, struct err *err)
+{
+    const AVFrame *frame = source->first;
+    source->coded_width = frame->width;
+    source->coded_height = frame->height;
+    double width = frame->width, height = frame->height;
+    AVRational aspect =
+        av_guess_sample_aspect_ratio(source->demuxer, source->stream, source->first);
+    if (aspect.num > 0 && aspect.den > 0) {
+        if (aspect.num > aspect.den)
+            width = width * aspect.num / aspect.den;
+        else
+            height = height * aspect.den / aspect.num;
+    }
+    size_t size = 0;
+    const uint8_t *matrix =
+        av_stream_get_side_data(source->stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    if (matrix && size >= 9 * sizeof(int32_t)) {
+        source->matrix = (const int32_t *)(const void *)matrix;
+        double turn = -av_display_rotation_get(source->matrix);
+        source->quarter_turns = isnan(turn) ? 0 : ((int)lrint(turn / 90) % 4 + 4) % 4;
+    }
+    bool sideways = source->quarter_turns % 2 == 1;
+    double upright[2] = {sideways ? height : width, sideways ? width : height};
+    if (fmax(width, height) > VIDEO_SIDE_MAX)
+        return err_set(err, ERR_BAD_INPUT, source->path,
+                       "The video of %s is %.0f x %.0f pixels; sides of at most %d are taken.",
+                       source->path, upright[0], upright[1], VIDEO_SIDE_MAX);
+    if (fmin(width, height) < VIDEO_SIDE_MIN)
+        return err_set(err, ERR_BAD_INPUT, source->path,
+                       "The video of %s is %.0f x %.0f pixels; sides of at least %d are taken.",
+                       source->path, upright[0], upright[1], VIDEO_SIDE_MIN);
+    source->width = (int)lrint(upright[0]) & ~1;
+    source->height = (int)lrint(upright[1]) & ~1;
+    source->rate = video_source_constant_rate(source);
+    return 0;
+}
+
+/* Untagged pictures are what players take them for: BT.709 from 720 rows on, BT.601 below. */
+static void video_source_set_color(struct video_source *source)
+{
+    const AVFrame *frame = source->first;
+    const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(frame->format);
+    bool is_rgb = format && (format->flags & AV_PIX_FMT_FLAG_RGB);
+    source->color_range = frame->color_range == AVCOL_RANGE_JPEG || is_rgb ||
+                                  frame->format == AV_PIX_FMT_YUVJ420P ||
+                                  frame->format == AV_PIX_FMT_YUVJ422P ||
+                                  frame->format == AV_PIX_FMT_YUVJ444P
+                              ? AVCOL_RANGE_JPEG
+                              : AVCOL_RANGE_MPEG;
+    source->color_space = frame->colorspace;
+    source->color_primaries = frame->color_primaries;
+    source->color_transfer = frame->color_trc;
+    if (is_rgb)
+        source->color_space = AVCOL_SPC_RGB;
+    else if (source->color_space == AVCOL_SPC_UNSPECIFIED || source->color_space == AVCOL_SPC_RGB)
+        source->color_space = frame->height < 720 ? AVCOL_SPC_SMPTE170M : AVCOL_SPC_BT709;
+}
+
+static int video_source_set_sound(struct video_source *source, struct err *err)
+{
+    const AVFrame *frame = source->first;
+    if (frame->sample_rate < 8000 || frame->sample_rate > 192000 ||
+        frame->ch_layout.nb_channels > VIDEO_SOURCE_CHANNELS_MAX)
+        return err_set(err, ERR_BAD_INPUT, source->path,
+                       "The sound of %s has %d channels at %d Hz; at most %d at 8,000 to 192,000 Hz "
+                       "are taken.",
+                       source->path, frame->ch_layout.nb_channels, frame->sample_rate,
+                       VIDEO_SOURCE_CHANNELS_MAX);
+    source->sample_rate = frame->sample_rate;
+    if (frame->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
+        av_channel_layout_default(&source->layout, frame->ch_layout.nb_channels);
+    else
+        av_channel_layout_copy(&source->layout, &frame->ch_layout);
+    return 0;
+}
+
+static int video_source_open_frames(struct video_source *source, struct err *err)
+{
+    int rc = video_source_open_decoder(source, err);
+    if (rc < 0)
+        return rc;
+    AVFrame *frame CLEANUP(av_frame) = av_frame_alloc();
+    if (!frame)
+        return video_file_fault(AVERROR(ENOMEM), "opening an input", err);
+    rc = video_source_frame(source, frame, err);
+    if (rc < 0)
+        return rc;
+    if (rc == 0)
+        return err_set(err, ERR_BAD_INPUT, source->path, "The %s of %s is empty.",
+                       source->is_video ? "video" : "sound", source->path);
+    source->first = TAKE(frame);
+    source->format = source->first->format;
+    if (!source->is_video)
+        return video_source_set_sound(source, err);
+    rc = video_source_set_picture(source, err);
+    video_source_set_color(source);
+    return rc;
+}
+
+/* Picks the stream; others are skipped while reading. 0 without a stream when there is none of the type. */
+static int video_source_pick(struct video_source *source, enum AVMediaType type)
+{
+    AVFormatContext *demuxer = source->demuxer;
+    int index = av_find_best_stream(demuxer, type, -1, -1, NULL, 0);
+    if (index < 0 || (demuxer->streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC))
+        return 0;
+    for (unsigned i = 0; i < demuxer->nb_streams; i++)
+        demuxer->streams[i]->discard = (int)i == index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    source->stream = demuxer->streams[index];
+    source->start = demuxer->start_time != AV_NOPTS_VALUE
+                        ? av_rescale_q(demuxer->start_time, AV_TIME_BASE_Q, source->stream->time_base)
+                        : 0;
+    return 1;
+}
+
+static void video_source_close(struct video_source *source)
+{
+    av_frame_free(&source->first);
+    avcodec_free_context(&source->decoder);
+    if (source->demuxer) {
+        AVIOContext *io = source->demuxer->pb;
+        avformat_close_input(&source->demuxer);
+        video_file_close(&io);
+    }
+    source->stream = NULL;
+}
+
+static int video_source_start(struct video_source *source, int fd, enum AVMediaType type,
+                              int containers, enum video_source_use use, struct err *err)
+{
+    int64_t scanned_us = 0;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        int rc = video_source_open_demuxer(source, fd, containers, err);
+        if (rc < 0)
+            return rc;
+        if (!video_source_pick(source, type)) {
+            if (!source->is_video && containers == VIDEO_SOURCE_VIDEO_FILES)
+                return 0;
+            return err_set(err, ERR_BAD_INPUT, source->path, "The file of %s holds no %s.",
+                           source->path, source->is_video ? "video" : "sound");
+        }
+        if (attempt > 0 || video_source_knows_duration(source))
+            break;
+        scanned_us = video_source_scan(source);
+        video_source_close(source);
+    }
+    video_source_set_duration(source, scanned_us);
+    int rc = video_source_check_duration(source, err);
+    if (rc == 0 && use == VIDEO_SOURCE_FRAMES)
+        rc = video_source_open_frames(source, err);
+    return rc;
+}
+
+int video_source_open(int fd, const char *path, enum AVMediaType type, int containers,
+                      enum video_source_use use, struct video_source **ret_source, struct err *err)
+{
+    struct video_source *source CLEANUP(video_source) = mem_alloc(sizeof(*source));
+    source->path = path;
+    source->is_video = type == AVMEDIA_TYPE_VIDEO;
+    source->packet = av_packet_alloc();
+    *ret_source = NULL;
+    if (!source->packet)
+        return video_file_fault(AVERROR(ENOMEM), "opening an input", err);
+    int rc = video_source_start(source, fd, type, containers, use, err);
+    if (rc == 0 && source->stream)
+        *ret_source = TAKE(source);
+    return rc;
+}
+
+void video_source_free(struct video_source *source)
+{
+    if (!source)
+        return;
+    video_source_close(source);
+    av_packet_free(&source->packet);
+    av_channel_layout_uninit(&source->layout);
+    sws_freeContext(source->scaler);
+    swr_free(&source->resampler);
+    free(source);
+}

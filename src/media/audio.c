@@ -124,8 +124,9 @@ int audio_measure(struct video_source *source, const char *filters,
     struct buffer text CLEANUP(buffer) = {0};
     graph_add_source(graph, source);
     buffer_append_text(&text, "[in0]");
-    graph_append_sound(&text);
-    buffer_printf(&text, "%s%s[audio]", *filters ? "," : "", filters);
+    graph_append_sound(&text, source);
+    buffer_printf(&text, "%s%s", *filters ? "," : "", filters);
+    graph_append_sound_end(&text);
     int rc = frame ? graph_open(graph, text.bytes, false, true, err)
                    : video_file_fault(AVERROR(ENOMEM), "measuring loudness", err);
     if (rc < 0)

@@ -50,8 +50,11 @@ void graph_append_picture_in(struct buffer *text, const struct video_source *sou
                              AVRational rate, int width, int height, enum graph_fit fit);
 /* Lays the still of input `input` over the picture that the text has so far: reads label `from`, ends without a label. */
 void graph_append_logo(struct buffer *text, const char *from, int input, const struct video_logo *logo);
-/* From decoded sound to stereo at VIDEO_SINK_AUDIO_RATE from time 0, holes filled with silence. */
-void graph_append_sound(struct buffer *text);
+/* From decoded sound to stereo at VIDEO_SINK_AUDIO_RATE from time 0 to its promised end, holes filled with
+ * silence. */
+void graph_append_sound(struct buffer *text, const struct video_source *source);
+/* What every sound result ends with: the sink's format, label "audio". */
+void graph_append_sound_end(struct buffer *text);
 
 /* --- running --- */
 

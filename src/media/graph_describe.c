@@ -186,9 +186,16 @@ void graph_append_logo(struct buffer *text, const char *from, int input, const s
         buffer_printf(text, ":enable='gte(t+0.0005,%.3f)'", logo->start_s);
 }
 
-void graph_append_sound(struct buffer *text)
+void graph_append_sound(struct buffer *text, const struct video_source *source)
 {
     buffer_printf(text, "aresample=%d:async=1:min_hard_comp=0.1:first_pts=0,"
                         "aformat=sample_fmts=fltp:channel_layouts=stereo",
                   VIDEO_SINK_AUDIO_RATE);
+    if (source->promised_us > 0) /* decoders pad the last block */
+        buffer_printf(text, ",atrim=end=%.6f", (double)source->promised_us / AV_TIME_BASE);
+}
+
+void graph_append_sound_end(struct buffer *text)
+{
+    buffer_append_text(text, ",aformat=sample_fmts=fltp:channel_layouts=stereo[audio]");
 }

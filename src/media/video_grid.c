@@ -112,7 +112,7 @@ static void video_grid_append_sound(struct video_grid *grid, struct buffer *text
 {
     for (size_t i = 0; i < grid->sound_count; i++) {
         buffer_printf(text, ";[in%d]", graph_add_source(grid->graph, grid->sounds[i]));
-        graph_append_sound(text);
+        graph_append_sound(text, grid->sounds[i]);
         buffer_printf(text, ",volume=%.4f[sound%zu]", 1 / sqrt((double)grid->sound_count), i);
     }
     buffer_append_char(text, ';');
@@ -123,7 +123,8 @@ static void video_grid_append_sound(struct video_grid *grid, struct buffer *text
                             "alimiter=limit=0.89:level=disabled,",
                       grid->sound_count);
     double seconds = round((double)grid->duration_us / 1e6 * av_q2d(grid->rate)) / av_q2d(grid->rate);
-    buffer_printf(text, "apad,atrim=end=%.6f[audio]", seconds);
+    buffer_printf(text, "apad,atrim=end=%.6f", seconds);
+    graph_append_sound_end(text);
 }
 
 static int video_grid_run(struct video_grid *grid, int fd_out, const struct media_monitor *monitor,

@@ -45,8 +45,9 @@ int video_pass_open_graph(struct video_pass *pass, const struct video_logo *logo
     if (pass->sound) {
         int input = graph_add_source(pass->graph, pass->sound);
         buffer_printf(&text, "%s[in%d]", text.size ? ";" : "", input);
-        graph_append_sound(&text);
-        buffer_printf(&text, "%s%s[audio]", *filters ? "," : "", filters);
+        graph_append_sound(&text, pass->sound);
+        buffer_printf(&text, "%s%s", *filters ? "," : "", filters);
+        graph_append_sound_end(&text);
     }
     return graph_open(pass->graph, text.bytes, !pass->copied_video, pass->sound != NULL, err);
 }

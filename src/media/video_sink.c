@@ -296,7 +296,7 @@ int video_sink_video(struct video_sink *sink, AVFrame *frame, struct err *err)
 
 int video_sink_audio(struct video_sink *sink, AVFrame *frame, struct err *err)
 {
-    assert(sink->audio.encoder);
+    assert(sink->audio.encoder && frame->format == AV_SAMPLE_FMT_FLTP);
     return video_sink_encode(sink, &sink->audio, frame, err);
 }
 

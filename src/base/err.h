@@ -13,7 +13,7 @@
 
 enum err_ordinal {
 #define ERR(name, http_status, wire, retryable, text) ERR_ORDINAL_##name,
-#include "errors.def"
+#include "base/errors.def"
 #undef ERR
     ERR_COUNT
 };
@@ -21,7 +21,7 @@ enum err_ordinal {
 enum err_code {
     ERR_OK = 0,
 #define ERR(name, http_status, wire, retryable, text) ERR_##name = -1 - (int)ERR_ORDINAL_##name,
-#include "errors.def"
+#include "base/errors.def"
 #undef ERR
 };
 

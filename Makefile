@@ -1,0 +1,49 @@
+# A thin front to meson and the scripts of tools/. Each target does its own set-up and is quick the second time.
+BUILD ?= build
+
+.PHONY: all setup build demo serve test lint bench fuzz soak scenes clean
+
+all: build
+
+setup:
+	@tools/setup build
+
+build: setup
+	@tools/build $(BUILD)
+
+demo: build
+	@tools/demo $(BUILD)
+
+serve: build
+	@$(BUILD)/reeld serve $(ARGS)
+
+test:
+	@tools/setup test
+	@tools/build $(BUILD)
+	@tools/test $(BUILD)
+
+lint:
+	@tools/setup lint
+	@tools/build $(BUILD)
+	@tools/lint $(BUILD)
+
+bench:
+	@tools/setup bench
+	@tools/build $(BUILD)
+	@bench/run $(BUILD)
+
+fuzz:
+	@tools/setup test
+	@tools/fuzz $(SECONDS_EACH)
+
+soak: build
+	@tools/setup test
+	@tools/soak $(BUILD)
+
+# Renders the plates with Blender: slow, never part of a build.
+scenes:
+	@tools/setup scenes
+	@tools/scenes/render $(SCENE)
+
+clean:
+	rm -rf $(BUILD) build-*

@@ -1,0 +1,146 @@
+#include "api/internal.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+#include <strings.h>
+
+/*
+ * DESIGN. Keys are kept by the hash of their text in a small table, so that a request costs one SHA-256 and one look-up. The
+ * table is dropped when any process has committed to the database, which is asked for twice a second at most: a revoked key
+ * is honoured for less than a second. Unknown keys are not kept.
+ */
+enum { AUTH_SLOTS = 1024, AUTH_CHECK_US = 500 * 1000, AUTH_KEY_MAX = 256, AUTH_USER_MAX = 128 };
+
+struct auth_slot {
+    char sha256[SHA256_HEX_SIZE]; /* "" when empty */
+    char *customer, *user;
+};
+
+struct auth {
+    struct store *store;
+    pthread_mutex_t lock;
+    struct auth_slot slots[AUTH_SLOTS]; /* under lock, as all below */
+    int64_t checked_at;
+    int64_t version;
+};
+
+struct auth *auth_new(struct store *store)
+{
+    struct auth *auth = mem_alloc(sizeof(*auth));
+    auth->store = store;
+    pthread_mutex_init(&auth->lock, NULL);
+    return auth;
+}
+
+static void auth_clear(struct auth *auth)
+{
+    for (size_t i = 0; i < AUTH_SLOTS; i++) {
+        free(auth->slots[i].customer);
+        free(auth->slots[i].user);
+        auth->slots[i] = (struct auth_slot){0};
+    }
+}
+
+void auth_free(struct auth *auth)
+{
+    if (!auth)
+        return;
+    auth_clear(auth);
+    pthread_mutex_destroy(&auth->lock);
+    free(auth);
+}
+
+/* Drops what is kept when the database has moved on. Under lock. */
+static void auth_refresh(struct auth *auth)
+{
+    int64_t now = clock_monotonic_us();
+    int64_t version;
+    if (now - auth->checked_at < AUTH_CHECK_US)
+        return;
+    auth->checked_at = now;
+    if (store_data_version(auth->store, &version, NULL) < 0 || version != auth->version) {
+        auth_clear(auth);
+        auth->version = version;
+    }
+}
+
+static struct auth_slot *auth_slot(struct auth *auth, const char *sha256)
+{
+    unsigned index = 0;
+    for (int i = 0; i < 8; i++)
+        index = index * 16 + (unsigned)(sha256[i] <= '9' ? sha256[i] - '0' : sha256[i] - 'a' + 10);
+    return &auth->slots[index % AUTH_SLOTS];
+}
+
+static bool auth_find_kept(struct auth *auth, const char *sha256, struct api_call *call)
+{
+    pthread_mutex_lock(&auth->lock);
+    auth_refresh(auth);
+    const struct auth_slot *slot = auth_slot(auth, sha256);
+    bool found = bytes_equal_constant_time(slot->sha256, sha256, SHA256_HEX_SIZE);
+    if (found) {
+        call->customer = arena_strdup(call->arena, slot->customer);
+        call->user = arena_strdup(call->arena, slot->user);
+    }
+    pthread_mutex_unlock(&auth->lock);
+    return found;
+}
+
+static void auth_keep(struct auth *auth, const char *sha256, const struct store_key *key)
+{
+    pthread_mutex_lock(&auth->lock);
+    struct auth_slot *slot = auth_slot(auth, sha256);
+    free(slot->customer);
+    free(slot->user);
+    memcpy(slot->sha256, sha256, SHA256_HEX_SIZE);
+    slot->customer = mem_strdup(key->customer);
+    slot->user = mem_strdup(key->user);
+    pthread_mutex_unlock(&auth->lock);
+}
+
+/* The key as it was sent, or NULL. X-Api-Key wins. */
+static const char *auth_given(const struct http_request *request)
+{
+    const char *key = http_request_header(request, "X-Api-Key");
+    const char *bearer = http_request_header(request, "Authorization");
+    if (key)
+        return key;
+    if (bearer && strncasecmp(bearer, "Bearer ", 7) == 0)
+        return bearer + 7 + strspn(bearer + 7, " ");
+    return NULL;
+}
+
+static int auth_user(struct api_call *call, struct err *err)
+{
+    const char *user = http_request_header(call->request, "Username");
+    if (!user || !*user)
+        return 0;
+    CLEANUP(json) json_t *text = json_string(user);
+    if (!text || strlen(user) > AUTH_USER_MAX)
+        return err_set(err, ERR_BAD_REQUEST, NULL,
+                       "The Username header is UTF-8 text of at most %d bytes.", AUTH_USER_MAX);
+    call->user = user;
+    return 0;
+}
+
+int auth_check(struct auth *auth, struct api_call *call, struct err *err)
+{
+    const char *given = auth_given(call->request);
+    char sha256[SHA256_HEX_SIZE];
+    struct store_key *key;
+    if (!given || !*given || strlen(given) > AUTH_KEY_MAX)
+        return err_set_default(err, ERR_UNAUTHORIZED);
+    sha256_hex(given, strlen(given), sha256);
+    if (!auth_find_kept(auth, sha256, call)) {
+        int rc = store_key_find(auth->store, call->arena, sha256, &key, err);
+        if (rc == ERR_NOT_FOUND || (rc == 0 && key->revoked_at != 0))
+            return err_set_default(err, ERR_UNAUTHORIZED);
+        if (rc < 0)
+            return rc;
+        auth_keep(auth, sha256, key);
+        call->customer = key->customer;
+        call->user = key->user;
+    }
+    return auth_user(call, err);
+}

@@ -1,0 +1,121 @@
+/* What the files of api/ share. */
+#ifndef API_INTERNAL_H
+#define API_INTERNAL_H
+
+#include "api/api.h"
+#include "engine/media_url.h"
+
+#include <pthread.h>
+
+struct api_call;
+
+enum api_access { API_OPEN, API_KEY };
+enum api_body { API_BODY_NONE, API_BODY_JSON, API_BODY_UPLOAD };
+
+struct api_endpoint {
+    const char *method, *path, *summary;
+    enum api_access access;
+    enum api_body body;
+    /* Answers, or keeps the call and answers later. On an HTTP thread: must not block. */
+    void (*handle)(struct api_call *call);
+};
+
+enum { API_PATH_VALUES_MAX = 4 };
+
+/* A request on its way through the API. Lives in the request's arena. */
+struct api_call {
+    struct api *api;
+    struct http_request *request;
+    struct arena *arena;
+    const struct api_endpoint *endpoint;
+    const char *values[API_PATH_VALUES_MAX]; /* of the braces, in order */
+    const char *customer, *user;             /* NULL without a key */
+    json_t *body;                            /* JSON endpoints; owned by the arena */
+    int upload_fd;                           /* UPLOAD endpoints, else -1; closed with the arena */
+};
+
+/* --- routes --- */
+
+/* The endpoint, or NULL with 404 or 405 in *ret_status and the value of Allow in the arena. */
+const struct api_endpoint *route_find(struct arena *a, const char *method, const char *path,
+                                      const char **ret_values, int *ret_status,
+                                      const char **ret_allow);
+
+/* --- keys --- */
+
+struct auth;
+struct auth *auth_new(struct store *store);
+void auth_free(struct auth *auth);
+/* Fills customer and user from the headers. ERR_UNAUTHORIZED, ERR_BAD_REQUEST (a Username that is none), ERR_STORAGE. */
+int auth_check(struct auth *auth, struct api_call *call, struct err *err);
+
+/* --- answers --- */
+
+void reply_json(struct api_call *call, int status, json_t *body); /* takes over the reference */
+void reply_text(struct api_call *call, int status, const char *json_text, size_t size);
+/* {"message": WIRE} and "reason" when the error says more than its code. */
+void reply_error(struct api_call *call, const struct err *err);
+void reply_code(struct api_call *call, enum err_code code);
+/* 422 with every fault as {"loc","msg","type"}; paths are JSON Pointers below the place `where` ("body", "query"). */
+void reply_faults(struct api_call *call, const char *where, const struct plan_faults *faults);
+const char *reply_fault_text(struct arena *a, enum err_code code, const char *reason);
+
+/* --- the workflow object --- */
+
+/* The base of URLs in this answer. */
+const char *render_base(struct api_call *call);
+/* {"data": {...}} as text in the arena. */
+char *render_workflow(struct arena *a, const struct api *api, const char *base,
+                      const struct store_workflow_full *workflow, size_t *ret_size);
+
+/* --- rendered objects, kept while they are true --- */
+
+struct cache;
+struct cache *cache_new(void);
+void cache_free(struct cache *cache);
+/* A text that is shared: release with cache_release(). NULL when it is not there. *ret_ticket is for cache_put(). */
+struct cache_text;
+struct cache_text *cache_get(struct cache *cache, const char *id, const char *customer,
+                             const char *base, uint64_t *ret_ticket);
+/* Keeps a copy unless the object changed since the ticket was given. */
+void cache_put(struct cache *cache, const char *id, const char *customer, const char *base,
+               uint64_t ticket, const char *text, size_t size);
+void cache_drop(struct cache *cache, const char *id); /* any thread */
+void cache_release(void *text);
+const char *cache_bytes(const struct cache_text *text, size_t *ret_size);
+
+/* --- waiting for the end of a workflow, and blocking work --- */
+
+struct wait_room;
+int wait_new(struct api *api, struct wait_room **ret_room, struct err *err);
+/* Answers all who wait, finishes the work and ends the thread. */
+void wait_stop(struct wait_room *room);
+void wait_free(struct wait_room *room); /* after wait_stop(); NULL allowed */
+/* Keeps the call until the workflow is final or `seconds` are over, then answers with the object as it is.
+ * ERR_RATE_LIMITED when too many wait. */
+int wait_add(struct wait_room *room, struct api_call *call, const char *workflow_id, int seconds,
+             struct err *err);
+void wait_changed(struct wait_room *room, const char *workflow_id); /* any thread, never blocks for long */
+/* Runs `work` on the room's thread. */
+void wait_run(struct wait_room *room, void (*work)(struct api_call *call), struct api_call *call);
+
+/* Answers with the workflow as it is now (200), or the error. Any thread. */
+void workflow_answer(struct api_call *call, const char *workflow_id);
+/* `wait` of the query or Prefer of the header; 0 for none. ERR_INVALID when it is no number of 1 to 60. */
+int wait_seconds(struct api_call *call, int *ret_seconds, struct plan_faults *faults);
+
+struct api {
+    struct api_settings settings;
+    struct http_server *server;
+    struct auth *auth;
+    struct cache *cache;
+    struct wait_room *room;
+};
+
+/* The handlers. */
+#define ENDPOINT(noun, verb, method, path, access, body, summary)                                  \
+    void ep_##noun##_##verb(struct api_call *call);
+#include "api/endpoints.def"
+#undef ENDPOINT
+
+#endif

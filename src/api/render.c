@@ -1,0 +1,179 @@
+/* The workflow object as clients see it. */
+#include "api/internal.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+static void render_time(json_t *object, const char *key, int64_t wall_us)
+{
+    char text[CLOCK_TEXT_SIZE];
+    clock_format(wall_us, text);
+    json_object_set_new(object, key, wall_us ? json_string(text) : json_null());
+}
+
+static void render_text(json_t *object, const char *key, const char *text)
+{
+    json_object_set_new(object, key, text ? json_string(text) : json_null());
+}
+
+static json_t *render_parsed(const char *text, json_t *otherwise)
+{
+    json_t *parsed = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+    if (!parsed)
+        return otherwise;
+    json_decref(otherwise);
+    return parsed;
+}
+
+const char *render_base(struct api_call *call)
+{
+    const char *host = http_request_header(call->request, "Host");
+    if (call->api->settings.public_url)
+        return call->api->settings.public_url;
+    return arena_printf(call->arena, "%s://%s",
+                        http_request_is_tls(call->request) ? "https" : "http",
+                        host && *host ? host : "localhost");
+}
+
+/* Stored results name blobs; clients get signed URLs and the hash. */
+static json_t *render_results(struct arena *a, const struct api *api, const char *base,
+                              const char *workflow_id, const char *results_json)
+{
+    json_t *results = render_parsed(results_json, json_array());
+    size_t index;
+    json_t *result;
+    json_array_foreach(results, index, result)
+    {
+        const char *blob = json_member_string(result, "blob");
+        const char *type = json_member_string(result, "content_type");
+        if (!blob || !type || strlen(blob) != SHA256_HEX_SIZE - 1)
+            continue;
+        struct media_url url = {.owner = MEDIA_WORKFLOW,
+                                .expires = clock_wall_us() / 1000000 +
+                                           api->settings.media_url_life_s};
+        memcpy(url.id, workflow_id, strnlen(workflow_id, UUID_TEXT_SIZE - 1) + 1);
+        memcpy(url.sha256, blob, SHA256_HEX_SIZE);
+        json_object_set_new(
+            result, "url",
+            json_string(media_url_sign(a, api->settings.media_secret, base, &url, type)));
+        json_object_set_new(result, "sha256", json_string(blob));
+        json_object_del(result, "blob");
+    }
+    return results;
+}
+
+/* A fan-out is one completion: its items' results in order, their shares and times added up. */
+static json_t *render_completion(struct arena *a, const struct api *api, const char *base,
+                                 const struct store_workflow_full *full, size_t first,
+                                 size_t count, const char *flow)
+{
+    const struct store_task *tasks = full->tasks + first;
+    enum store_task_state state = STORE_TASK_SUCCESS;
+    int64_t credits = 0, duration_ms = 0;
+    json_t *results = json_array();
+    json_t *error = json_null();
+    const char *provider = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (tasks[i].state != STORE_TASK_SUCCESS)
+            state = tasks[i].state;
+        credits += tasks[i].used_credits;
+        duration_ms += tasks[i].duration_ms;
+        provider = tasks[i].provider ? tasks[i].provider : provider;
+        if (tasks[i].state == STORE_TASK_FAILED)
+            error = render_parsed(tasks[i].error_json, error);
+        json_t *part = render_results(a, api, base, full->workflow.id, tasks[i].result_json);
+        json_array_extend(results, part);
+        json_decref(part);
+    }
+    json_t *completion = json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "id", tasks[0].step_id, "flow", flow, "status",
+        state == STORE_TASK_SUCCESS ? "success" : "fail", "used_credits", (json_int_t)credits,
+        "duration", (json_int_t)duration_ms, "result", results, "error", error);
+    if (provider)
+        json_object_set_new(completion, "provider", json_string(provider));
+    return completion;
+}
+
+static const char *render_flow(const json_t *definition, const char *step_id)
+{
+    size_t index;
+    const json_t *step;
+    json_array_foreach(json_object_get(definition, "steps"), index, step)
+    {
+        const char *id = json_member_string(step, "id");
+        if (id && strcmp(id, step_id) == 0)
+            return json_member_string(step, "flow");
+    }
+    return NULL;
+}
+
+/* Steps that have run to an end, all items of them. */
+static json_t *render_completions(struct arena *a, const struct api *api, const char *base,
+                                  const struct store_workflow_full *full)
+{
+    json_t *completions = json_array();
+    json_t *definition = NULL;
+    for (size_t i = 0, count; i < full->task_count; i += count) {
+        bool over = true;
+        for (count = 0; i + count < full->task_count &&
+                        strcmp(full->tasks[i + count].step_id, full->tasks[i].step_id) == 0;
+             count++)
+            over &= full->tasks[i + count].state == STORE_TASK_SUCCESS ||
+                    full->tasks[i + count].state == STORE_TASK_FAILED;
+        if (!over)
+            continue;
+        if (!definition)
+            definition = render_parsed(full->workflow.template_json, json_object());
+        const char *flow = render_flow(definition, full->tasks[i].step_id);
+        json_array_append_new(completions, render_completion(a, api, base, full, i, count,
+                                                             flow ? flow : "unknown"));
+    }
+    json_decref(definition);
+    return completions;
+}
+
+static json_t *render_object(struct arena *a, const struct api *api, const char *base,
+                             const struct store_workflow_full *full)
+{
+    const struct store_workflow *workflow = &full->workflow;
+    json_t *data = json_object();
+    int64_t until = workflow->finished_at ? workflow->finished_at : clock_wall_us();
+    int64_t total_ms = workflow->started_at ? (until - workflow->started_at) / 1000 : 0;
+    bool final = workflow->finished_at != 0;
+    render_text(data, "id", workflow->id);
+    render_text(data, "title", workflow->title);
+    render_text(data, "description", workflow->description);
+    render_text(data, "visibility_status", workflow->visibility_status);
+    render_text(data, "model", workflow->template_id);
+    json_object_set_new(data, "template_version", json_integer(workflow->template_version));
+    json_object_set_new(data, "options", render_parsed(workflow->options_json, json_object()));
+    json_object_set_new(data, "image_urls", render_parsed(workflow->image_urls_json, json_array()));
+    render_text(data, "primary_user_id", workflow->user);
+    render_text(data, "customer_id", workflow->customer);
+    render_text(data, "processing_status", store_status_text(workflow->status));
+    json_object_set_new(data, "progress_percentage", json_integer(workflow->progress));
+    json_object_set_new(data, "used_credits", json_integer(workflow->used_credits));
+    json_object_set_new(data, "total_duration", json_integer(final ? total_ms : 0));
+    render_text(data, "event_id", workflow->event_id);
+    render_text(data, "webhook_url", workflow->webhook_url);
+    render_text(data, "rating", workflow->rating);
+    render_time(data, "delivered_at", workflow->delivered_at);
+    json_object_set_new(data, "completions", render_completions(a, api, base, full));
+    json_object_set_new(data, "result",
+                        render_results(a, api, base, workflow->id, workflow->result_json));
+    json_object_set_new(data, "error", render_parsed(workflow->error_json, json_null()));
+    render_time(data, "created_at", workflow->created_at);
+    render_time(data, "updated_at", workflow->updated_at);
+    return data;
+}
+
+char *render_workflow(struct arena *a, const struct api *api, const char *base,
+                      const struct store_workflow_full *workflow, size_t *ret_size)
+{
+    CLEANUP(json) json_t *body = json_pack("{s:o}", "data", render_object(a, api, base, workflow));
+    CLEANUP(buffer) struct buffer text = {0};
+    json_append_text(&text, body);
+    *ret_size = text.size;
+    return arena_strndup(a, text.bytes, text.size);
+}

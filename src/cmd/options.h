@@ -1,0 +1,56 @@
+/* Settings of a command: flags, environment, file and defaults, out of params.def. */
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum param {
+#define PARAM(groups, name, flag, type, otherwise, placeholder, help) PARAM_##name,
+#include "cmd/params.def"
+#undef PARAM
+    PARAM_COUNT
+};
+
+enum param_group {
+    PARAM_GROUP_COMMON = 1,
+    PARAM_GROUP_SERVE = 2,
+    PARAM_GROUP_ENGINE = 4,
+    PARAM_GROUP_RUN = 8,
+    PARAM_GROUP_KEY = 16
+};
+
+enum param_source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_FLAG };
+
+struct option_value {
+    const char *text; /* NULL when nothing was given and there is no default */
+    enum param_source source;
+};
+
+struct options {
+    struct arena *arena;
+    unsigned groups; /* what this command takes */
+    struct option_value values[PARAM_COUNT];
+    const char **images; /* of the only LIST */
+    size_t image_count;
+    const char **arguments; /* what is no flag */
+    size_t argument_count;
+};
+
+/* Reads argv (without the program and the command), the environment and the file. ERR_INVALID with a sentence for wrong usage. */
+int options_read(struct options *options, struct arena *a, unsigned groups, int argc, char **argv,
+                 struct err *err);
+
+const char *option_text(const struct options *options, enum param param);
+bool option_flag(const struct options *options, enum param param);
+/* Checked when they were read. */
+int64_t option_integer(const struct options *options, enum param param);
+bool option_given(const struct options *options, enum param param);
+
+/* The flags of these groups with their help, for people. */
+void options_print_help(unsigned groups);
+
+#endif

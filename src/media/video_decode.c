@@ -7,12 +7,34 @@
 
 enum { VIDEO_DECODE_FAULTS_FREE = 8 /* damaged packets that are passed over anyway */ };
 
+/* At the end: whether the file held what its header promises. */
+static int video_decode_check_end(const struct video_source *source, struct err *err)
+{
+    int64_t end_us = av_rescale_q(source->next_pts, source->stream->time_base, AV_TIME_BASE_Q);
+    int64_t missing_us = source->promised_us - end_us;
+    if (source->packets == 0 || missing_us < AV_TIME_BASE / 2 ||
+        missing_us < source->promised_us / 10)
+        return 0;
+    return err_set(err, ERR_BAD_INPUT, source->path,
+                   "The file of %s is cut off: it promises %.1f seconds and holds %.1f.",
+                   source->path, (double)source->promised_us / AV_TIME_BASE,
+                   (double)end_us / AV_TIME_BASE);
+}
+
+/* Remembers how far copied packets reach. */
+static void video_decode_note_packet(struct video_source *source, const AVPacket *packet)
+{
+    int64_t pts = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
+    if (!source->decoder && pts != AV_NOPTS_VALUE && pts + packet->duration > source->next_pts)
+        source->next_pts = pts + packet->duration;
+}
+
 int video_source_packet(struct video_source *source, AVPacket *packet, struct err *err)
 {
     for (;;) {
         int rc = av_read_frame(source->demuxer, packet);
-        if (rc < 0)
-            return 0; /* a file that ends early is told by its last time */
+        if (rc < 0) /* a file that ends early is told by its last time */
+            return source->decoder ? 0 : video_decode_check_end(source, err);
         if (packet->stream_index == source->stream->index)
             break;
         av_packet_unref(packet);
@@ -22,6 +44,7 @@ int video_source_packet(struct video_source *source, AVPacket *packet, struct er
         packet->pts -= source->start;
     if (packet->dts != AV_NOPTS_VALUE)
         packet->dts -= source->start;
+    video_decode_note_packet(source, packet);
     if (packet->pts != AV_NOPTS_VALUE &&
         av_rescale_q(packet->pts, source->stream->time_base, AV_TIME_BASE_Q) >
             (int64_t)(VIDEO_DURATION_MAX_S + 60) * AV_TIME_BASE)
@@ -48,20 +71,6 @@ static int video_decode_feed(struct video_source *source, struct err *err)
         return err_set(err, ERR_BAD_INPUT, source->path,
                        "The file of %s is damaged and cannot be decoded.", source->path);
     return 0;
-}
-
-/* At the end: whether the file held what its header promises. */
-static int video_decode_check_end(const struct video_source *source, struct err *err)
-{
-    int64_t end_us = av_rescale_q(source->next_pts, source->stream->time_base, AV_TIME_BASE_Q);
-    int64_t missing_us = source->promised_us - end_us;
-    if (source->packets == 0 || missing_us < AV_TIME_BASE / 2 ||
-        missing_us < source->promised_us / 10)
-        return 0;
-    return err_set(err, ERR_BAD_INPUT, source->path,
-                   "The file of %s is cut off: it promises %.1f seconds and holds %.1f.",
-                   source->path, (double)source->promised_us / AV_TIME_BASE,
-                   (double)end_us / AV_TIME_BASE);
 }
 
 /* A later frame of another size or pixel format takes the first one's. */

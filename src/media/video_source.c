@@ -207,21 +207,18 @@ static AVRational video_source_usual_rate(double rate)
     return (AVRational){VIDEO_SOURCE_RATE_MAX, 1};
 }
 
+/* The rate at which all times of the stream fall on frames, unless that wastes too many; then one near its average. */
 static AVRational video_source_constant_rate(const struct video_source *source)
 {
     AVRational average = source->stream->avg_frame_rate, exact = source->stream->r_frame_rate;
-    double rate = average.num > 0 && average.den > 0 ? av_q2d(average)
-                  : exact.num > 0 && exact.den > 0   ? av_q2d(exact)
-                                                     : 25;
-    if (exact.num > 0 && exact.den > 0 && fabs(av_q2d(exact) - rate) < 0.01 * rate)
-        average = exact;
-    else if (average.num <= 0 || average.den <= 0 || average.num > 1000000)
-        return video_source_usual_rate(rate);
-    else if (exact.num > 0 && exact.den > 0)
-        return video_source_usual_rate(rate);
-    if (rate < 1 || rate > VIDEO_SOURCE_RATE_MAX || average.num > 1000000)
-        return rate < 1 ? (AVRational){1, 1} : video_source_usual_rate(rate);
-    return average;
+    bool has_average = average.num > 0 && average.den > 0;
+    if (exact.num > 0 && exact.den > 0 && exact.num <= 1000000) {
+        double rate = av_q2d(exact);
+        bool wasteful = has_average && rate > 3 * av_q2d(average);
+        if (rate >= 1 && rate <= VIDEO_SOURCE_RATE_MAX && !wasteful)
+            return exact;
+    }
+    return has_average ? video_source_usual_rate(av_q2d(average)) : (AVRational){25, 1};
 }
 
 /* Size and turn as they are to be seen. */

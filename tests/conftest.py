@@ -1,0 +1,164 @@
+"""What the tests against the real binary share: a server per test session or per test, clients, photos, a file host."""
+import contextlib
+import functools
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socketserver
+import subprocess
+import tempfile
+import threading
+import time
+
+import pytest
+import requests
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(os.environ.get("REELD_BUILD", ROOT / "build")).resolve()
+REELD = BUILD / "reeld"
+PHOTOS = ROOT / "tests" / "data"
+KEY = "test-key-0123456789"
+
+
+class Server:
+    """A reeld process on a data folder of its own."""
+
+    def __init__(self, folder, *flags, key=KEY, environment=None):
+        self.folder = pathlib.Path(folder)
+        self.flags = list(flags)
+        self.key = key
+        self.environment = dict(os.environ, REELD_API_KEY=key, **(environment or {}))
+        self.process = None
+        self.base = None
+        self.log = self.folder.parent / (self.folder.name + ".log")
+
+    def start(self, wait_ready=True):
+        command = [str(REELD), "serve", "--listen", "127.0.0.1:0", "--data", str(self.folder),
+                   "--allow-private-networks", "--log-level", "debug", *self.flags]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.environment)
+        for line in self.process.stdout:
+            if line.startswith(b"listening on "):
+                self.base = line.decode().split()[-1]
+                break
+        else:
+            raise AssertionError(f"the server did not start:\n{self.log.read_text()[-3000:]}")
+        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+        if wait_ready:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self, seconds=60):
+        until = time.monotonic() + seconds
+        while requests.get(self.base + "/ready", timeout=30, verify=False).status_code != 200:
+            assert time.monotonic() < until, self.log.read_text()[-3000:]
+            time.sleep(0.05)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self, seconds=60):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise AssertionError("the server did not stop on SIGTERM") from None
+        return self.process.returncode if self.process else None
+
+    def request(self, method, path, **arguments):
+        headers = {"X-Api-Key": self.key, **arguments.pop("headers", {})}
+        return requests.request(method, self.base + path, headers=headers, timeout=arguments.pop("timeout", 120),
+                                **arguments)
+
+    def create(self, template_id, options=None, image_urls=None, **more):
+        body = {"template_id": template_id, "options": options or {}, "image_urls": image_urls or [], **more}
+        return self.request("POST", "/v2/workflow", json=body)
+
+    def finish(self, workflow_id, seconds=300):
+        """Waits like a client; the final object."""
+        until = time.monotonic() + seconds
+        while True:
+            answer = self.request("GET", f"/v2/workflow/{workflow_id}?wait=30")
+            assert answer.status_code == 200, answer.text
+            data = answer.json()["data"]
+            if data["processing_status"] in ("success", "fail", "cancel"):
+                return data
+            assert time.monotonic() < until, json.dumps(data)[:2000]
+
+    def run(self, template_id, options=None, image_urls=None, **more):
+        answer = self.create(template_id, options, image_urls, **more)
+        assert answer.status_code == 200, answer.text
+        return self.finish(answer.json()["data"]["id"])
+
+    def upload(self, path):
+        with open(path, "rb") as file:
+            answer = self.request("POST", "/v2/assets", files={"file": file})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    def command(self, *arguments):
+        return subprocess.run([str(REELD), *arguments, "--data", str(self.folder)], capture_output=True, text=True,
+                              timeout=120)
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="reeld-test-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(scratch):
+    """One server for all tests that leave nothing behind which others could trip over."""
+    running = Server(scratch / "shared-data").start()
+    yield running
+    status = running.stop()
+    assert status == 0, running.log.read_text()[-3000:]
+
+
+@pytest.fixture
+def new_server(tmp_path):
+    """Starts servers with flags of the test's own; stops them afterwards."""
+    started = []
+
+    def start(*flags, name="data", **settings):
+        running = Server(tmp_path / name, *flags, **settings).start()
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        running.stop()
+
+
+class QuietFiles(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="session")
+def file_host():
+    """The photos over HTTP on loopback; yields the base URL."""
+    handler = functools.partial(QuietFiles, directory=str(PHOTOS))
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as host:
+        host.daemon_threads = True
+        threading.Thread(target=host.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{host.server_address[1]}"
+        host.shutdown()
+
+
+@contextlib.contextmanager
+def serving(handler_class):
+    """A small HTTP server with a handler of the test's own; yields its base URL."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler_class) as host:
+        host.daemon_threads = True
+        threading.Thread(target=host.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{host.server_address[1]}"
+        host.shutdown()

@@ -18,9 +18,8 @@ struct audio_biquad {
 };
 
 /* K-weighting at 48 kHz as the recommendation prints it. */
-static const struct audio_biquad audio_shelf = {1.53512485958697, -2.69169618940638,
-                                                1.19839281085285, -1.69065929318241,
-                                                0.73248077421585};
+static const struct audio_biquad audio_shelf = {
+    1.53512485958697, -2.69169618940638, 1.19839281085285, -1.69065929318241, 0.73248077421585};
 static const struct audio_biquad audio_high_pass = {1.0, -2.0, 1.0, -1.99004745483398,
                                                     0.99007225036621};
 
@@ -167,7 +166,8 @@ int audio_normalise(int fd, const char *path, const struct media_monitor *monito
     struct audio_loudness found;
     ret_filters[0] = '\0';
     int rc = audio_measure_file(fd, path, "", monitor, progress_from, progress_to, &found, err);
-    if (rc < 0 || !isfinite(found.lufs) || fabs(found.lufs - AUDIO_TARGET_LUFS) <= AUDIO_TOLERANCE_LU)
+    if (rc < 0 || !isfinite(found.lufs) ||
+        fabs(found.lufs - AUDIO_TARGET_LUFS) <= AUDIO_TOLERANCE_LU)
         return rc;
     double gain = fmin(AUDIO_TARGET_LUFS - found.lufs, AUDIO_GAIN_MAX_DB);
     bool fits = found.peak * pow(10, gain / 20) <= AUDIO_PEAK;

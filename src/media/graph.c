@@ -221,7 +221,8 @@ static int graph_take(struct graph *graph, AVFrame *frame, bool *ret_is_audio, s
     for (int i = 0; i < 2; i++) {
         if (!graph->sinks[i] || graph->sink_ended[i])
             continue;
-        int rc = av_buffersink_get_frame_flags(graph->sinks[i], frame, AV_BUFFERSINK_FLAG_NO_REQUEST);
+        int rc =
+            av_buffersink_get_frame_flags(graph->sinks[i], frame, AV_BUFFERSINK_FLAG_NO_REQUEST);
         if (rc == AVERROR_EOF)
             graph->sink_ended[i] = true;
         else if (rc < 0 && rc != AVERROR(EAGAIN))
@@ -258,7 +259,8 @@ int graph_next(struct graph *graph, AVFrame *frame, bool *ret_is_audio, struct e
 
 int graph_convert(struct graph *graph, AVFrame *from, AVFrame *ret_frame, struct err *err)
 {
-    int rc = av_buffersrc_add_frame_flags(graph->inputs[0].filter, from, AV_BUFFERSRC_FLAG_KEEP_REF);
+    int rc =
+        av_buffersrc_add_frame_flags(graph->inputs[0].filter, from, AV_BUFFERSRC_FLAG_KEEP_REF);
     if (rc >= 0)
         rc = av_buffersink_get_frame(graph->sinks[0], ret_frame);
     return rc < 0 ? video_file_fault(rc, "converting a frame", err) : 0;

@@ -1,9 +1,10 @@
 /*
- * One pass: decoded inputs through a libavfilter graph into at most one picture and one sound stream. Internal to the video
- * files of media/. One thread.
+ * One pass: decoded inputs through a libavfilter graph into at most one picture and one sound
+ * stream. Internal to the video files of media/. One thread.
  *
- * A graph is described in libavfilter's language; descriptions are composed from numbers only, never from text of a client.
- * Inputs are labelled in0, in1, ... in the order they are added, results are labelled "video" and "audio".
+ * A graph is described in libavfilter's language; descriptions are composed from numbers only,
+ * never from text of a client. Inputs are labelled in0, in1, ... in the order they are added,
+ * results are labelled "video" and "audio".
  */
 #ifndef MEDIA_GRAPH_H
 #define MEDIA_GRAPH_H
@@ -33,25 +34,29 @@ int graph_open(struct graph *graph, const char *description, bool has_video, boo
 /* 1 and a frame with its time in graph_time_base(), 0 when all results have ended. */
 int graph_next(struct graph *graph, AVFrame *frame, bool *ret_is_audio, struct err *err);
 AVRational graph_time_base(const struct graph *graph, bool is_audio);
-/* Instead of graph_next(): sends one frame through a graph of one input without memory. `from` is kept. */
+/* Instead of graph_next(): sends one frame through a graph of one input without memory. `from` is
+ * kept. */
 int graph_convert(struct graph *graph, AVFrame *from, AVFrame *ret_frame, struct err *err);
 
 /* --- parts of descriptions, appended --- */
 
 enum graph_fit { GRAPH_FIT_COVER, GRAPH_FIT_CONTAIN };
 
-/* From a decoded picture stream to upright, square, BT.709 limited-range yuv420p of its own even size at `rate`, from time 0.
- * High dynamic range is tone-mapped, wide gamut is brought into BT.709. */
+/* From a decoded picture stream to upright, square, BT.709 limited-range yuv420p of its own even
+ * size at `rate`, from time 0. High dynamic range is tone-mapped, wide gamut is brought into
+ * BT.709. */
 void graph_append_picture(struct buffer *text, const struct video_source *source, AVRational rate);
 /* The same frame by frame, to RGB. */
 void graph_append_rgb(struct buffer *text, const struct video_source *source);
 /* The same, but scaled into a box of even size: cover crops, contain leaves black bars. */
 void graph_append_picture_in(struct buffer *text, const struct video_source *source,
                              AVRational rate, int width, int height, enum graph_fit fit);
-/* Lays the still of input `input` over the picture that the text has so far: reads label `from`, ends without a label. */
-void graph_append_logo(struct buffer *text, const char *from, int input, const struct video_logo *logo);
-/* From decoded sound to stereo at VIDEO_SINK_AUDIO_RATE from time 0 to its promised end, holes filled with
- * silence. */
+/* Lays the still of input `input` over the picture that the text has so far: reads label `from`,
+ * ends without a label. */
+void graph_append_logo(struct buffer *text, const char *from, int input,
+                       const struct video_logo *logo);
+/* From decoded sound to stereo at VIDEO_SINK_AUDIO_RATE from time 0 to its promised end, holes
+ * filled with silence. */
 void graph_append_sound(struct buffer *text, const struct video_source *source);
 /* What every sound result ends with: the sink's format, label "audio". */
 void graph_append_sound_end(struct buffer *text);
@@ -73,7 +78,8 @@ struct graph_run {
     void *observe_context;
 };
 
-/* Runs the graph (NULL: none) and the copies into the sink until all have ended; does not finish the sink. ERR_CANCELLED. */
+/* Runs the graph (NULL: none) and the copies into the sink until all have ended; does not finish
+ * the sink. ERR_CANCELLED. */
 int graph_run(const struct graph_run *run, struct err *err);
 
 #endif

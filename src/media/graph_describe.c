@@ -14,7 +14,8 @@ static bool graph_is_wide(const struct video_source *source)
     return source->color_primaries == AVCOL_PRI_BT2020 ||
            source->color_primaries == AVCOL_PRI_SMPTE432 ||
            source->color_primaries == AVCOL_PRI_SMPTE431 ||
-           source->color_space == AVCOL_SPC_BT2020_NCL || source->color_space == AVCOL_SPC_BT2020_CL;
+           source->color_space == AVCOL_SPC_BT2020_NCL ||
+           source->color_space == AVCOL_SPC_BT2020_CL;
 }
 
 static const char *graph_matrix(enum AVColorSpace space)
@@ -40,7 +41,8 @@ static const char *graph_range(const struct video_source *source)
     return source->color_range == AVCOL_RANGE_JPEG ? "full" : "limited";
 }
 
-/* High dynamic range and wide gamut go through linear light; the tone curve keeps diffuse white and rolls highlights off. */
+/* High dynamic range and wide gamut go through linear light; the tone curve keeps diffuse white and
+ * rolls highlights off. */
 static void graph_append_gamut(struct buffer *text, const struct video_source *source)
 {
     const char *transfer = source->color_transfer == AVCOL_TRC_SMPTE2084      ? "smpte2084"
@@ -48,7 +50,7 @@ static void graph_append_gamut(struct buffer *text, const struct video_source *s
                                                                               : "bt709";
     bool is_2020 = source->color_primaries == AVCOL_PRI_BT2020 ||
                    source->color_primaries == AVCOL_PRI_UNSPECIFIED;
-    const char *primaries = is_2020                                          ? "bt2020"
+    const char *primaries = is_2020                                         ? "bt2020"
                             : source->color_primaries == AVCOL_PRI_SMPTE432 ? "smpte432"
                             : source->color_primaries == AVCOL_PRI_SMPTE431 ? "smpte431"
                                                                             : "bt709";
@@ -56,7 +58,8 @@ static void graph_append_gamut(struct buffer *text, const struct video_source *s
                          : source->color_space == AVCOL_SPC_BT2020_CL ? "2020_cl"
                          : source->color_space == AVCOL_SPC_SMPTE170M ? "170m"
                                                                       : "709";
-    buffer_printf(text, "format=yuv420p10|yuv420p,zscale=tin=%s:pin=%s:min=%s:rin=%s:t=linear:npl=203,"
+    buffer_printf(text,
+                  "format=yuv420p10|yuv420p,zscale=tin=%s:pin=%s:min=%s:rin=%s:t=linear:npl=203,"
                   "format=gbrpf32,zscale=p=bt709,",
                   transfer, primaries, matrix, graph_range(source));
     if (graph_is_hdr(source))
@@ -101,8 +104,9 @@ static void graph_append_scale(struct buffer *text, const struct video_source *s
         graph_append_gamut(text, source);
     if (is_right)
         return;
-    buffer_printf(text, "scale=%d:%d:flags=bicubic+accurate_rnd+bitexact:out_color_matrix=bt709:"
-                        "in_range=%s:out_range=limited",
+    buffer_printf(text,
+                  "scale=%d:%d:flags=bicubic+accurate_rnd+bitexact:out_color_matrix=bt709:"
+                  "in_range=%s:out_range=limited",
                   width, height, range);
     if (source->color_space != AVCOL_SPC_RGB)
         buffer_printf(text, ":in_color_matrix=%s", matrix);
@@ -174,22 +178,26 @@ void graph_append_picture_in(struct buffer *text, const struct video_source *sou
                       ((width - scaled_width) / 2) & ~1, ((height - scaled_height) / 2) & ~1);
 }
 
-void graph_append_logo(struct buffer *text, const char *from, int input, const struct video_logo *logo)
+void graph_append_logo(struct buffer *text, const char *from, int input,
+                       const struct video_logo *logo)
 {
-    buffer_printf(text, ";[in%d]scale=flags=bicubic+accurate_rnd+bitexact:out_color_matrix=bt709:"
-                        "in_range=full:out_range=limited,format=yuva420p[logo];[%s][logo]overlay="
-                        "x=%d:y=%d:format=yuv420:eof_action=repeat",
+    buffer_printf(text,
+                  ";[in%d]scale=flags=bicubic+accurate_rnd+bitexact:out_color_matrix=bt709:"
+                  "in_range=full:out_range=limited,format=yuva420p[logo];[%s][logo]overlay="
+                  "x=%d:y=%d:format=yuv420:eof_action=repeat",
                   input, from, logo->x, logo->y);
     if (logo->end_s > 0)
-        buffer_printf(text, ":enable='gte(t+0.0005,%.3f)*lt(t+0.0005,%.3f)'", logo->start_s, logo->end_s);
+        buffer_printf(text, ":enable='gte(t+0.0005,%.3f)*lt(t+0.0005,%.3f)'", logo->start_s,
+                      logo->end_s);
     else if (logo->start_s > 0)
         buffer_printf(text, ":enable='gte(t+0.0005,%.3f)'", logo->start_s);
 }
 
 void graph_append_sound(struct buffer *text, const struct video_source *source)
 {
-    buffer_printf(text, "aresample=%d:async=1:min_hard_comp=0.1:first_pts=0,"
-                        "aformat=sample_fmts=fltp:channel_layouts=stereo",
+    buffer_printf(text,
+                  "aresample=%d:async=1:min_hard_comp=0.1:first_pts=0,"
+                  "aformat=sample_fmts=fltp:channel_layouts=stereo",
                   VIDEO_SINK_AUDIO_RATE);
     if (source->promised_us > 0) /* decoders pad the last block */
         buffer_printf(text, ",atrim=end=%.6f", (double)source->promised_us / AV_TIME_BASE);

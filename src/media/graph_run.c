@@ -47,8 +47,9 @@ static int graph_copy_filtered(struct graph_state *state, struct graph_copy *cop
         if (rc < 0)
             return rc;
     }
-    return rc == AVERROR(EAGAIN) || rc == AVERROR_EOF ? 0
-                                                       : video_file_fault(rc, "copying a stream", err);
+    return rc == AVERROR(EAGAIN) || rc == AVERROR_EOF
+               ? 0
+               : video_file_fault(rc, "copying a stream", err);
 }
 
 static int graph_copy_step(struct graph_state *state, struct graph_copy *copy, struct err *err)
@@ -79,9 +80,9 @@ static int graph_step(struct graph_state *state, struct err *err)
     int64_t time = av_rescale_q(state->frame->pts, base, AV_TIME_BASE_Q);
     if (time > state->reached_us)
         state->reached_us = time;
-    state->frame->pts = av_rescale_q(state->frame->pts, base,
-                                     is_audio ? (AVRational){1, VIDEO_SINK_AUDIO_RATE}
-                                              : av_inv_q(run->rate));
+    state->frame->pts =
+        av_rescale_q(state->frame->pts, base,
+                     is_audio ? (AVRational){1, VIDEO_SINK_AUDIO_RATE} : av_inv_q(run->rate));
     if (is_audio) {
         rc = video_sink_audio(run->sink, state->frame, err);
     } else {
@@ -117,8 +118,10 @@ static int graph_report(struct graph_state *state, struct err *err)
             reached_us = state->copies[i].reached_us;
     }
     if (run->duration_us > 0)
-        state->fraction = fmax(state->fraction, fmin((double)reached_us / (double)run->duration_us, 1));
-    double fraction = run->progress_from + (run->progress_to - run->progress_from) * state->fraction;
+        state->fraction =
+            fmax(state->fraction, fmin((double)reached_us / (double)run->duration_us, 1));
+    double fraction =
+        run->progress_from + (run->progress_to - run->progress_from) * state->fraction;
     return media_advance(run->monitor, fraction) ? 0 : err_set_default(err, ERR_CANCELLED);
 }
 

@@ -1,6 +1,7 @@
 /*
- * Moving pictures and sound on libav*: probing, decoding, one decode-filter-encode pass, encoding. Runs in worker processes
- * only. video_init() once per process, before any jail. One object belongs to one thread at a time.
+ * Moving pictures and sound on libav*: probing, decoding, one decode-filter-encode pass, encoding.
+ * Runs in worker processes only. video_init() once per process, before any jail. One object belongs
+ * to one thread at a time.
  */
 #ifndef MEDIA_VIDEO_H
 #define MEDIA_VIDEO_H
@@ -17,7 +18,8 @@ int video_init(struct err *err);
 enum { VIDEO_SIDE_MIN = 16, VIDEO_SIDE_MAX = 8192, VIDEO_DURATION_MAX_S = 3600 };
 
 struct video_info {
-    int width, height; /* upright, square pixels, even: of an odd side the last row or column is dropped */
+    int width,
+        height; /* upright, square pixels, even: of an odd side the last row or column is dropped */
     int rate_numerator, rate_denominator; /* constant, 1 to 60: what results made from it have */
     int64_t duration_ms;
     int64_t frame_count; /* 0 when unknown */
@@ -25,8 +27,8 @@ struct video_info {
     int audio_rate, audio_channels;
 };
 
-/* Reads the container from the file. `path` names the input in sentences. ERR_BAD_INPUT when it is no video that is taken
- * here (MP4, MOV, WebM, MKV). */
+/* Reads the container from the file. `path` names the input in sentences. ERR_BAD_INPUT when it is
+ * no video that is taken here (MP4, MOV, WebM, MKV). */
 int video_probe(int fd, const char *path, struct video_info *ret_info, struct err *err);
 
 /* What a finished file is. */
@@ -44,18 +46,21 @@ void video_reader_free(struct video_reader *reader); /* NULL allowed */
 CLEANUP_DEFINE(video_reader, struct video_reader, video_reader_free);
 /* Lives as long as the reader. */
 const struct video_info *video_reader_info(const struct video_reader *reader);
-/* The picture that is seen at a time, clamped into the video: RGB, upright, of the info's size. Growing times are read in one
- * go (a video frame by frame: at i / rate), others are searched. New picture. */
+/* The picture that is seen at a time, clamped into the video: RGB, upright, of the info's size.
+ * Growing times are read in one go (a video frame by frame: at i / rate), others are searched. New
+ * picture. */
 int video_reader_at(struct video_reader *reader, double seconds, struct picture **ret_picture,
                     struct err *err);
 
-/* --- whole passes: one decode, one encode, any input size and rate. Results are H.264 High, yuv420p, BT.709, constant rate,
- * faststart MP4; the same inputs give the same bytes. ERR_CANCELLED when the monitor says so. --- */
+/* --- whole passes: one decode, one encode, any input size and rate. Results are H.264 High,
+ * yuv420p, BT.709, constant rate, faststart MP4; the same inputs give the same bytes. ERR_CANCELLED
+ * when the monitor says so. --- */
 
 /* A picture over a video. */
 struct video_logo {
     const struct picture *rgba; /* in its final size */
-    int x, y;       /* left upper corner in pixels of the video, rounded down to even; may lie partly outside */
+    int x, y; /* left upper corner in pixels of the video, rounded down to even; may lie partly
+                 outside */
     double opacity; /* 0..1 */
     double start_s; /* seen from here */
     double end_s;   /* until before this; 0: to the end */
@@ -72,8 +77,8 @@ struct video_publish_settings {
     bool poster;
 };
 
-/* Web-ready file with sound at -16 LUFS. Streams that are already right are copied. `ret_poster` gets a good frame as RGB when asked for,
- * else NULL. */
+/* Web-ready file with sound at -16 LUFS. Streams that are already right are copied. `ret_poster`
+ * gets a good frame as RGB when asked for, else NULL. */
 int video_publish(int fd_in, const char *path, const struct video_publish_settings *settings,
                   int fd_out, const struct media_monitor *monitor, struct video_result *ret_result,
                   struct picture **ret_poster, struct err *err);
@@ -83,9 +88,9 @@ enum { VIDEO_GRID_CELLS_MAX = 16 };
 
 struct video_grid_settings {
     int columns, rows;
-    int gap;       /* pixels between cells */
-    bool contain;  /* black bars instead of cropping */
-    bool longest;  /* shorter videos hold their last picture; else the shortest ends it */
+    int gap;      /* pixels between cells */
+    bool contain; /* black bars instead of cropping */
+    bool longest; /* shorter videos hold their last picture; else the shortest ends it */
     enum video_grid_audio audio;
 };
 
@@ -94,8 +99,9 @@ struct video_grid_input {
     const char *path;
 };
 
-/* Cells row by row; fewer inputs than cells leave black. Cell shape is the first video's; the whole fits 1920 x 1920 and is no larger
- * than the first video times the grid; the rate is the highest of the inputs. */
+/* Cells row by row; fewer inputs than cells leave black. Cell shape is the first video's; the whole
+ * fits 1920 x 1920 and is no larger than the first video times the grid; the rate is the highest of
+ * the inputs. */
 int video_grid(const struct video_grid_input *inputs, size_t input_count,
                const struct video_grid_settings *settings, int fd_out,
                const struct media_monitor *monitor, struct video_result *ret_result,
@@ -110,7 +116,8 @@ struct video_writer_settings {
     int rate_numerator, rate_denominator;
     int64_t frame_count; /* for the average bit rate bounds; 0 unknown */
     const char *title;   /* metadata, NULL */
-    /* Only the next step reads the file: cheap to write, nearly free of loss, two to four times the bytes. */
+    /* Only the next step reads the file: cheap to write, nearly free of loss, two to four times the
+     * bytes. */
     bool intermediate;
 };
 
@@ -121,7 +128,8 @@ int video_writer_new(int fd, const struct video_writer_settings *settings,
 int video_writer_frame(struct video_writer *writer, const struct picture *rgb, struct err *err);
 /* Writes the trailer. The writer is then only freed. */
 int video_writer_finish(struct video_writer *writer, struct err *err);
-void video_writer_free(struct video_writer *writer); /* NULL allowed; without finish the file is void */
+void video_writer_free(
+    struct video_writer *writer); /* NULL allowed; without finish the file is void */
 CLEANUP_DEFINE(video_writer, struct video_writer, video_writer_free);
 
 #endif

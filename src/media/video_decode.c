@@ -80,10 +80,10 @@ static int video_decode_match_picture(struct video_source *source, AVFrame *fram
         frame->format == source->format)
         return 0;
     AVFrame *matched CLEANUP(av_frame) = av_frame_alloc();
-    source->scaler = sws_getCachedContext(
-        source->scaler, frame->width, frame->height, frame->format, source->coded_width,
-        source->coded_height, source->format, SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT, NULL,
-        NULL, NULL);
+    source->scaler =
+        sws_getCachedContext(source->scaler, frame->width, frame->height, frame->format,
+                             source->coded_width, source->coded_height, source->format,
+                             SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT, NULL, NULL, NULL);
     if (!matched || !source->scaler)
         return err_set(err, ERR_BAD_INPUT, source->path,
                        "The video of %s changes its format in the middle.", source->path);

@@ -1,6 +1,7 @@
 /*
- * Byte streams of libav* over descriptors, and what every caller of libav* needs. Internal to the video files of media/.
- * Streams have their own position: the descriptor's offset is neither used nor moved.
+ * Byte streams of libav* over descriptors, and what every caller of libav* needs. Internal to the
+ * video files of media/. Streams have their own position: the descriptor's offset is neither used
+ * nor moved.
  */
 #ifndef MEDIA_VIDEO_FILE_H
 #define MEDIA_VIDEO_FILE_H

@@ -104,7 +104,8 @@ static void video_grid_append_picture(struct video_grid *grid, struct buffer *te
         }
         buffer_append_char(text, ',');
     }
-    buffer_printf(text, "pad=%d:%d:0:0:color=black,format=yuv420p[video]", grid->width, grid->height);
+    buffer_printf(text, "pad=%d:%d:0:0:color=black,format=yuv420p[video]", grid->width,
+                  grid->height);
 }
 
 /* Exactly as long as the pictures. */
@@ -119,10 +120,12 @@ static void video_grid_append_sound(struct video_grid *grid, struct buffer *text
     for (size_t i = 0; i < grid->sound_count; i++)
         buffer_printf(text, "[sound%zu]", i);
     if (grid->sound_count > 1)
-        buffer_printf(text, "amix=inputs=%zu:duration=longest:normalize=0,"
-                            "alimiter=limit=0.89:level=disabled,",
+        buffer_printf(text,
+                      "amix=inputs=%zu:duration=longest:normalize=0,"
+                      "alimiter=limit=0.89:level=disabled,",
                       grid->sound_count);
-    double seconds = round((double)grid->duration_us / 1e6 * av_q2d(grid->rate)) / av_q2d(grid->rate);
+    double seconds =
+        round((double)grid->duration_us / 1e6 * av_q2d(grid->rate)) / av_q2d(grid->rate);
     buffer_printf(text, "apad,atrim=end=%.6f", seconds);
     graph_append_sound_end(text);
 }
@@ -172,7 +175,7 @@ int video_grid(const struct video_grid_input *inputs, size_t input_count,
     if (rc == 0)
         rc = video_grid_run(&grid, fd_out, monitor, err);
     if (rc == 0)
-        *ret_result = (struct video_result){grid.width, grid.height,
-                                            video_sink_duration_ms(grid.sink)};
+        *ret_result =
+            (struct video_result){grid.width, grid.height, video_sink_duration_ms(grid.sink)};
     return rc;
 }

@@ -7,11 +7,11 @@
 #include "media/graph.h"
 
 struct video_pass {
-    struct video_source *video;         /* frames; also the facts when the picture is copied */
-    struct video_source *sound;         /* frames; NULL when there is none or it is copied */
-    struct video_source *copied_video;  /* packets; NULL */
-    struct video_source *copied_sound;  /* packets; NULL */
-    struct graph *graph;                /* NULL when both are copied */
+    struct video_source *video;        /* frames; also the facts when the picture is copied */
+    struct video_source *sound;        /* frames; NULL when there is none or it is copied */
+    struct video_source *copied_video; /* packets; NULL */
+    struct video_source *copied_sound; /* packets; NULL */
+    struct graph *graph;               /* NULL when both are copied */
     struct video_sink *sink;
 };
 
@@ -25,7 +25,8 @@ static inline void cleanup_video_pass(struct video_pass *pass)
 /* Whether MP4 holds and players play sound of this codec as it is. */
 bool video_pass_can_copy_sound(const AVStream *stream);
 
-/* Makes the graph of the pass: picture with `logo` (NULL: none) unless it is copied, sound through `filters` unless it is copied. */
+/* Makes the graph of the pass: picture with `logo` (NULL: none) unless it is copied, sound through
+ * `filters` unless it is copied. */
 int video_pass_open_graph(struct video_pass *pass, const struct video_logo *logo,
                           const char *filters, struct err *err);
 

@@ -3,13 +3,15 @@
 #include <libswscale/swscale.h>
 #include <math.h>
 
-enum { VIDEO_POSTER_LOOKS = 12, VIDEO_POSTER_GRID = 4 /* every fourth pixel each way is looked at */ };
+enum {
+    VIDEO_POSTER_LOOKS = 12,
+    VIDEO_POSTER_GRID = 4 /* every fourth pixel each way is looked at */
+};
 
 void video_poster_init(struct video_poster *poster, int64_t frame_count)
 {
-    *poster = (struct video_poster){.every = frame_count > VIDEO_POSTER_LOOKS
-                                                 ? frame_count / VIDEO_POSTER_LOOKS
-                                                 : 1};
+    *poster = (struct video_poster){
+        .every = frame_count > VIDEO_POSTER_LOOKS ? frame_count / VIDEO_POSTER_LOOKS : 1};
 }
 
 void video_poster_finish(struct video_poster *poster)
@@ -17,7 +19,8 @@ void video_poster_finish(struct video_poster *poster)
     av_frame_free(&poster->best);
 }
 
-double video_poster_score(const uint8_t *pixels, ptrdiff_t stride, int pixel_size, int width, int height)
+double video_poster_score(const uint8_t *pixels, ptrdiff_t stride, int pixel_size, int width,
+                          int height)
 {
     double sum = 0, squares = 0, edges = 0;
     int64_t count = 0;
@@ -48,7 +51,8 @@ int video_poster_observe(void *context, const AVFrame *frame, struct err *err)
     if (index % poster->every != poster->every / 2)
         return 0;
     /* An earlier frame wins unless a later one is clearly better. */
-    double score = video_poster_score(frame->data[0], frame->linesize[0], 1, frame->width, frame->height);
+    double score =
+        video_poster_score(frame->data[0], frame->linesize[0], 1, frame->width, frame->height);
     if (poster->best && score <= poster->best_score + 3)
         return 0;
     av_frame_free(&poster->best);
@@ -65,8 +69,8 @@ int video_poster_picture(const struct video_poster *poster, struct picture **ret
         return err_set(err, ERR_INTERNAL, NULL, "No picture was seen that could be the poster.");
     struct SwsContext *scaler = sws_getContext(
         frame->width, frame->height, AV_PIX_FMT_YUV420P, frame->width, frame->height,
-        AV_PIX_FMT_RGB24,
-        SWS_BICUBIC | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND | SWS_BITEXACT, NULL, NULL, NULL);
+        AV_PIX_FMT_RGB24, SWS_BICUBIC | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND | SWS_BITEXACT, NULL,
+        NULL, NULL);
     const int *bt709 = sws_getCoefficients(SWS_CS_ITU709);
     if (!scaler || sws_setColorspaceDetails(scaler, bt709, 0, bt709, 1, 0, 1 << 16, 1 << 16) < 0) {
         sws_freeContext(scaler);

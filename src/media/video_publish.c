@@ -6,8 +6,9 @@
 #include <math.h>
 
 /*
- * DESIGN. Each of the two streams is looked at by itself: what is web-ready already is copied, so that publishing the result of
- * another step costs next to nothing and no generation of quality; only what has to change is decoded.
+ * DESIGN. Each of the two streams is looked at by itself: what is web-ready already is copied, so
+ * that publishing the result of another step costs next to nothing and no generation of quality;
+ * only what has to change is decoded.
  */
 
 enum { VIDEO_PUBLISH_POSTER_LOOKS = 7 };
@@ -26,8 +27,7 @@ static bool video_publish_is_tagged(const AVCodecParameters *parameters)
 
 static bool video_publish_is_untagged(const AVCodecParameters *parameters)
 {
-    return parameters->height >= 720 &&
-           parameters->color_primaries == AVCOL_PRI_UNSPECIFIED &&
+    return parameters->height >= 720 && parameters->color_primaries == AVCOL_PRI_UNSPECIFIED &&
            parameters->color_trc == AVCOL_TRC_UNSPECIFIED &&
            parameters->color_space == AVCOL_SPC_UNSPECIFIED;
 }
@@ -45,16 +45,15 @@ static bool video_publish_can_copy_picture(const struct video_source *video)
            parameters->extradata[0] == 1 && parameters->field_order <= AV_FIELD_PROGRESSIVE &&
            video->format == AV_PIX_FMT_YUV420P && video->color_range == AVCOL_RANGE_MPEG &&
            (video_publish_is_tagged(parameters) || video_publish_is_untagged(parameters)) &&
-           is_constant && video->quarter_turns == 0 &&
-           (!video->matrix || video->matrix[4] > 0) &&
+           is_constant && video->quarter_turns == 0 && (!video->matrix || video->matrix[4] > 0) &&
            video->width == video->coded_width && video->height == video->coded_height;
 }
 
 static bool video_publish_can_copy_sound(const AVStream *stream)
 {
     const AVCodecParameters *parameters = stream->codecpar;
-    return parameters->codec_id == AV_CODEC_ID_AAC &&
-           parameters->profile == FF_PROFILE_AAC_LOW && parameters->ch_layout.nb_channels == 2 &&
+    return parameters->codec_id == AV_CODEC_ID_AAC && parameters->profile == FF_PROFILE_AAC_LOW &&
+           parameters->ch_layout.nb_channels == 2 &&
            (parameters->sample_rate == 44100 || parameters->sample_rate == 48000);
 }
 
@@ -187,8 +186,8 @@ int video_publish(int fd_in, const char *path, const struct video_publish_settin
     if (rc < 0)
         return rc;
     bool observes = settings->poster && !pass.copied_video;
-    video_poster_init(&poster, av_rescale_q(pass.video->duration_us, AV_TIME_BASE_Q,
-                                            av_inv_q(pass.video->rate)));
+    video_poster_init(
+        &poster, av_rescale_q(pass.video->duration_us, AV_TIME_BASE_Q, av_inv_q(pass.video->rate)));
     rc = video_publish_run(&pass, tagger, observes ? &poster : NULL, monitor, err);
     if (rc == 0 && observes)
         rc = video_poster_picture(&poster, ret_poster, err);

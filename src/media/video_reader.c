@@ -145,7 +145,8 @@ int video_reader_at(struct video_reader *reader, double seconds, struct picture 
     AVRational base = reader->source->stream->time_base;
     double last = (double)reader->info.duration_ms / 1000;
     double wanted = seconds < 0 ? 0 : last > 0 && seconds > last ? last : seconds;
-    /* Half a tick of the usual rates more, so that i / rate is frame i in spite of rounded times. */
+    /* Half a tick of the usual rates more, so that i / rate is frame i in spite of rounded times.
+     */
     int64_t pts = (int64_t)((wanted + 0.001) / av_q2d(base));
     double at = reader->shown->buf[0] ? (double)reader->shown->pts * av_q2d(base) : 0;
     int rc = 0;

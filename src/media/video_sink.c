@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 /*
- * DESIGN. x264 decides the same for the same frames only when its thread count is fixed and its own rate buffer (VBV) is off:
- * with frame threads the buffer looks at how far other threads have come. So quality is constant (CRF), and a bound on the bit
- * rate is kept here: packets leave the encoder after a fixed number of frames, so raising the CRF by what has left so far is
- * deterministic.
+ * DESIGN. x264 decides the same for the same frames only when its thread count is fixed and its own
+ * rate buffer (VBV) is off: with frame threads the buffer looks at how far other threads have come.
+ * So quality is constant (CRF), and a bound on the bit rate is kept here: packets leave the encoder
+ * after a fixed number of frames, so raising the CRF by what has left so far is deterministic.
  */
 
 enum {
@@ -190,7 +190,7 @@ int video_sink_new(int fd, const struct video_sink_settings *settings, struct vi
                    struct err *err)
 {
     assert(settings->copy_video.parameters || (settings->width > 0 && settings->width % 2 == 0 &&
-                                    settings->height > 0 && settings->height % 2 == 0));
+                                               settings->height > 0 && settings->height % 2 == 0));
     if (ftruncate(fd, 0) < 0)
         return err_set(err, ERR_STORAGE, NULL, "The result could not be written.");
     struct video_sink *sink = mem_alloc(sizeof(*sink));
@@ -214,8 +214,8 @@ static void video_sink_strip_note(AVPacket *packet)
     while (unit + 5 < end) {
         int start = unit[2] == 1 ? 3 : 4;
         uint8_t *next = unit + start;
-        while (next + 3 < end && !(next[0] == 0 && next[1] == 0 &&
-                                   (next[2] == 1 || (next[2] == 0 && next[3] == 1))))
+        while (next + 3 < end &&
+               !(next[0] == 0 && next[1] == 0 && (next[2] == 1 || (next[2] == 0 && next[3] == 1))))
             next++;
         if (next + 3 >= end)
             return;
@@ -232,10 +232,12 @@ static void video_sink_hold_rate(struct video_sink *sink, int packet_size)
 {
     if (sink->bits_per_frame <= 0)
         return;
-    double window = sink->bits_per_frame * av_q2d(sink->video.encoder->framerate) * VIDEO_SINK_WINDOW_S;
+    double window =
+        sink->bits_per_frame * av_q2d(sink->video.encoder->framerate) * VIDEO_SINK_WINDOW_S;
     sink->bits_ahead = fmax(0, sink->bits_ahead + packet_size * 8.0 - sink->bits_per_frame);
     double excess = sink->bits_ahead / window;
-    double crf = excess < 1 ? VIDEO_SINK_CRF : fmin(VIDEO_SINK_CRF + floor(excess * 4), VIDEO_SINK_CRF_WORST);
+    double crf = excess < 1 ? VIDEO_SINK_CRF
+                            : fmin(VIDEO_SINK_CRF + floor(excess * 4), VIDEO_SINK_CRF_WORST);
     if (crf != sink->crf)
         av_opt_set_double(sink->video.encoder->priv_data, "crf", crf, 0);
     sink->crf = crf;
@@ -300,8 +302,8 @@ int video_sink_audio(struct video_sink *sink, AVFrame *frame, struct err *err)
     return video_sink_encode(sink, &sink->audio, frame, err);
 }
 
-int video_sink_packet(struct video_sink *sink, bool is_audio, AVPacket *packet, AVRational time_base,
-                      struct err *err)
+int video_sink_packet(struct video_sink *sink, bool is_audio, AVPacket *packet,
+                      AVRational time_base, struct err *err)
 {
     struct video_sink_stream *to = is_audio ? &sink->audio : &sink->video;
     assert(to->stream && !to->encoder);
@@ -327,7 +329,8 @@ int video_sink_finish(struct video_sink *sink, struct err *err)
 
 int64_t video_sink_duration_ms(const struct video_sink *sink)
 {
-    int64_t end_us = sink->video.end_us > sink->audio.end_us ? sink->video.end_us : sink->audio.end_us;
+    int64_t end_us =
+        sink->video.end_us > sink->audio.end_us ? sink->video.end_us : sink->audio.end_us;
     return (end_us + 500) / 1000;
 }
 

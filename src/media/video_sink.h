@@ -1,8 +1,9 @@
 /*
- * The writing end: a web-ready MP4 with H.264 and AAC, encoded or copied. Internal to the video files of media/. One thread.
+ * The writing end: a web-ready MP4 with H.264 and AAC, encoded or copied. Internal to the video
+ * files of media/. One thread.
  *
- * Encoded video: High profile, yuv420p, BT.709 limited range, constant frame rate from time 0. The same frames give the same bytes:
- * thread counts are fixed, neither versions nor times are written.
+ * Encoded video: High profile, yuv420p, BT.709 limited range, constant frame rate from time 0. The
+ * same frames give the same bytes: thread counts are fixed, neither versions nor times are written.
  */
 #ifndef MEDIA_VIDEO_SINK_H
 #define MEDIA_VIDEO_SINK_H
@@ -36,11 +37,12 @@ int video_sink_new(int fd, const struct video_sink_settings *settings, struct vi
                    struct err *err);
 /* yuv420p of the sink's size, pts in frames. The frame stays the caller's. */
 int video_sink_video(struct video_sink *sink, AVFrame *frame, struct err *err);
-/* Planar float stereo of VIDEO_SINK_AUDIO_FRAME samples (the last may be shorter), pts in samples. */
+/* Planar float stereo of VIDEO_SINK_AUDIO_FRAME samples (the last may be shorter), pts in samples.
+ */
 int video_sink_audio(struct video_sink *sink, AVFrame *frame, struct err *err);
 /* A packet for a copied stream, in `time_base`; its content is taken, the packet left blank. */
-int video_sink_packet(struct video_sink *sink, bool is_audio, AVPacket *packet, AVRational time_base,
-                      struct err *err);
+int video_sink_packet(struct video_sink *sink, bool is_audio, AVPacket *packet,
+                      AVRational time_base, struct err *err);
 /* Drains the encoders and completes the file. */
 int video_sink_finish(struct video_sink *sink, struct err *err);
 /* Of the longest stream, once finished; milliseconds, rounded. */

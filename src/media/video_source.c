@@ -19,7 +19,7 @@ enum {
 };
 #define VIDEO_SOURCE_PIXELS_MAX (8192 * 4320)
 #define VIDEO_SOURCE_DECODERS                                                                      \
-    "h264,hevc,vp8,vp9,libdav1d,mpeg4,mjpeg,prores,aac,mp3float,ac3,eac3,alac,flac,opus,vorbis,"  \
+    "h264,hevc,vp8,vp9,libdav1d,mpeg4,mjpeg,prores,aac,mp3float,ac3,eac3,alac,flac,opus,vorbis,"   \
     "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s32le,pcm_f32le,pcm_u8"
 
 /* The container by its first bytes; NULL when it is none that is taken. */
@@ -51,10 +51,11 @@ static int video_source_refuse_kind(const struct video_source *source, int conta
                                     struct err *err)
 {
     if (containers & VIDEO_SOURCE_AUDIO_FILES)
-        return err_set(err, ERR_BAD_INPUT, source->path,
-                       "The file of %s is no sound that is taken here (WAV, MP3, AAC, OGG, FLAC, or "
-                       "the sound of MP4, MOV, WebM, MKV).",
-                       source->path);
+        return err_set(
+            err, ERR_BAD_INPUT, source->path,
+            "The file of %s is no sound that is taken here (WAV, MP3, AAC, OGG, FLAC, or "
+            "the sound of MP4, MOV, WebM, MKV).",
+            source->path);
     return err_set(err, ERR_BAD_INPUT, source->path,
                    "The file of %s is no video that is taken here (MP4, MOV, WebM, MKV).",
                    source->path);
@@ -139,7 +140,8 @@ static int video_source_open_decoder(struct video_source *source, struct err *er
     return avcodec_open2(source->decoder, codec, NULL) < 0 ? video_source_damaged(source, err) : 0;
 }
 
-/* The true end of a stream whose header does not say it, from the times of its packets. Leaves the file read to its end. */
+/* The true end of a stream whose header does not say it, from the times of its packets. Leaves the
+ * file read to its end. */
 static int64_t video_source_scan(struct video_source *source)
 {
     int64_t end = 0;
@@ -173,7 +175,8 @@ static void video_source_set_duration(struct video_source *source, int64_t scann
     const AVStream *stream = source->stream;
     AVRational base = stream->time_base;
     if (stream->duration > 0) {
-        int64_t begin = stream->start_time != AV_NOPTS_VALUE ? stream->start_time - source->start : 0;
+        int64_t begin =
+            stream->start_time != AV_NOPTS_VALUE ? stream->start_time - source->start : 0;
         source->duration_us = av_rescale_q(stream->duration + begin, base, AV_TIME_BASE_Q);
         if (source->demuxer->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE)
             source->promised_us = source->duration_us;
@@ -195,11 +198,13 @@ static int video_source_check_duration(const struct video_source *source, struct
                    (long long)(source->duration_us / AV_TIME_BASE), VIDEO_DURATION_MAX_S);
 }
 
-/* The usual rate nearest above or at `rate`, so that no frame of a variable stream is lost without need. */
+/* The usual rate nearest above or at `rate`, so that no frame of a variable stream is lost without
+ * need. */
 static AVRational video_source_usual_rate(double rate)
 {
-    static const AVRational usual[] = {{10, 1}, {12, 1},       {15, 1}, {24000, 1001}, {24, 1},
-                                       {25, 1}, {30000, 1001}, {30, 1}, {50, 1},       {60000, 1001}};
+    static const AVRational usual[] = {{10, 1}, {12, 1},      {15, 1},       {24000, 1001},
+                                       {24, 1}, {25, 1},      {30000, 1001}, {30, 1},
+                                       {50, 1}, {60000, 1001}};
     for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
         if (rate <= av_q2d(usual[i]) * 1.001)
             return usual[i];
@@ -207,7 +212,8 @@ static AVRational video_source_usual_rate(double rate)
     return (AVRational){VIDEO_SOURCE_RATE_MAX, 1};
 }
 
-/* The rate at which all times of the stream fall on frames, unless that wastes too many; then one near its average. */
+/* The rate at which all times of the stream fall on frames, unless that wastes too many; then one
+ * near its average. */
 static AVRational video_source_constant_rate(const struct video_source *source)
 {
     AVRational average = source->stream->avg_frame_rate, exact = source->stream->r_frame_rate;
@@ -266,12 +272,11 @@ static void video_source_set_color(struct video_source *source)
     const AVFrame *frame = source->first;
     const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(frame->format);
     bool is_rgb = format && (format->flags & AV_PIX_FMT_FLAG_RGB);
-    source->color_range = frame->color_range == AVCOL_RANGE_JPEG || is_rgb ||
-                                  frame->format == AV_PIX_FMT_YUVJ420P ||
-                                  frame->format == AV_PIX_FMT_YUVJ422P ||
-                                  frame->format == AV_PIX_FMT_YUVJ444P
-                              ? AVCOL_RANGE_JPEG
-                              : AVCOL_RANGE_MPEG;
+    source->color_range =
+        frame->color_range == AVCOL_RANGE_JPEG || is_rgb || frame->format == AV_PIX_FMT_YUVJ420P ||
+                frame->format == AV_PIX_FMT_YUVJ422P || frame->format == AV_PIX_FMT_YUVJ444P
+            ? AVCOL_RANGE_JPEG
+            : AVCOL_RANGE_MPEG;
     source->color_space = frame->colorspace;
     source->color_primaries = frame->color_primaries;
     source->color_transfer = frame->color_trc;
@@ -286,11 +291,12 @@ static int video_source_set_sound(struct video_source *source, struct err *err)
     const AVFrame *frame = source->first;
     if (frame->sample_rate < 8000 || frame->sample_rate > 192000 ||
         frame->ch_layout.nb_channels > VIDEO_SOURCE_CHANNELS_MAX)
-        return err_set(err, ERR_BAD_INPUT, source->path,
-                       "The sound of %s has %d channels at %d Hz; at most %d at 8,000 to 192,000 Hz "
-                       "are taken.",
-                       source->path, frame->ch_layout.nb_channels, frame->sample_rate,
-                       VIDEO_SOURCE_CHANNELS_MAX);
+        return err_set(
+            err, ERR_BAD_INPUT, source->path,
+            "The sound of %s has %d channels at %d Hz; at most %d at 8,000 to 192,000 Hz "
+            "are taken.",
+            source->path, frame->ch_layout.nb_channels, frame->sample_rate,
+            VIDEO_SOURCE_CHANNELS_MAX);
     source->sample_rate = frame->sample_rate;
     if (frame->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
         av_channel_layout_default(&source->layout, frame->ch_layout.nb_channels);
@@ -322,7 +328,8 @@ static int video_source_open_frames(struct video_source *source, struct err *err
     return rc;
 }
 
-/* Picks the stream; others are skipped while reading. 0 without a stream when there is none of the type. */
+/* Picks the stream; others are skipped while reading. 0 without a stream when there is none of the
+ * type. */
 static int video_source_pick(struct video_source *source, enum AVMediaType type)
 {
     AVFormatContext *demuxer = source->demuxer;
@@ -332,9 +339,10 @@ static int video_source_pick(struct video_source *source, enum AVMediaType type)
     for (unsigned i = 0; i < demuxer->nb_streams; i++)
         demuxer->streams[i]->discard = (int)i == index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     source->stream = demuxer->streams[index];
-    source->start = demuxer->start_time != AV_NOPTS_VALUE
-                        ? av_rescale_q(demuxer->start_time, AV_TIME_BASE_Q, source->stream->time_base)
-                        : 0;
+    source->start =
+        demuxer->start_time != AV_NOPTS_VALUE
+            ? av_rescale_q(demuxer->start_time, AV_TIME_BASE_Q, source->stream->time_base)
+            : 0;
     return 1;
 }
 

@@ -1,9 +1,11 @@
 /*
- * The reading end: one stream of one untrusted file, as decoded frames or as packets. Internal to the video files of media/. One thread.
+ * The reading end: one stream of one untrusted file, as decoded frames or as packets. Internal to
+ * the video files of media/. One thread.
  *
- * Every stream has its own reader, so an input used for picture and sound is opened twice: nothing has to be queued however
- * the file is interleaved. Containers are told by their first bytes and opened as just that; decoders come from a fixed list; no file or
- * address that a container names is ever opened.
+ * Every stream has its own reader, so an input used for picture and sound is opened twice: nothing
+ * has to be queued however the file is interleaved. Containers are told by their first bytes and
+ * opened as just that; decoders come from a fixed list; no file or address that a container names
+ * is ever opened.
  */
 #ifndef MEDIA_VIDEO_SOURCE_H
 #define MEDIA_VIDEO_SOURCE_H
@@ -25,14 +27,16 @@ struct video_source {
     AVCodecContext *decoder; /* NULL for packets */
     const char *path;        /* names the input in sentences; the caller's */
     bool is_video;
-    /* Facts, after opening. Video: size as coded and as it is to be seen (upright, square pixels, even). */
+    /* Facts, after opening. Video: size as coded and as it is to be seen (upright, square pixels,
+     * even). */
     int coded_width, coded_height, width, height;
-    int quarter_turns; /* clockwise, to be applied; with the matrix below */
+    int quarter_turns;     /* clockwise, to be applied; with the matrix below */
     const int32_t *matrix; /* NULL when upright */
     AVRational rate;       /* constant frame rate that the results get, 1 to 60 */
     int64_t duration_us;   /* of this stream, from the file's start */
     int64_t promised_us;   /* as the header says for this stream; 0 when it does not */
-    AVFrame *first;        /* decoded while opening, until it is read; its format is the format of all that follow */
+    AVFrame *first; /* decoded while opening, until it is read; its format is the format of all that
+                       follow */
     /* The format of every frame that is handed out. */
     int format;
     enum AVColorSpace color_space;
@@ -47,14 +51,15 @@ struct video_source {
     int64_t next_pts; /* where the next frame is expected, from the file's start */
     int64_t packets, faults;
     bool draining;
-    struct SwsContext *scaler;   /* when a later frame has another size or format */
+    struct SwsContext *scaler; /* when a later frame has another size or format */
     struct SwrContext *resampler;
 };
 
 /* Which containers are taken. */
 enum { VIDEO_SOURCE_VIDEO_FILES = 1, VIDEO_SOURCE_AUDIO_FILES = 2 };
 
-/* Opens the best stream of `type`. A file without one gives 0 and NULL for audio inside video files, else ERR_BAD_INPUT. */
+/* Opens the best stream of `type`. A file without one gives 0 and NULL for audio inside video
+ * files, else ERR_BAD_INPUT. */
 int video_source_open(int fd, const char *path, enum AVMediaType type, int containers,
                       enum video_source_use use, struct video_source **ret_source, struct err *err);
 void video_source_free(struct video_source *source); /* NULL allowed */
@@ -63,7 +68,8 @@ CLEANUP_DEFINE(video_source, struct video_source, video_source_free);
 /* The public facts about an opened video. */
 void video_source_info(const struct video_source *source, struct video_info *ret_info);
 
-/* 1 and a frame with pts from the file's start in the stream's time base, 0 at the end, ERR_BAD_INPUT when the file is damaged. */
+/* 1 and a frame with pts from the file's start in the stream's time base, 0 at the end,
+ * ERR_BAD_INPUT when the file is damaged. */
 int video_source_frame(struct video_source *source, AVFrame *frame, struct err *err);
 /* 1 and a packet with times from the file's start, 0 at the end. */
 int video_source_packet(struct video_source *source, AVPacket *packet, struct err *err);

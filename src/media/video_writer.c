@@ -17,10 +17,9 @@ struct video_writer {
 /* Exact BT.709 in limited range; the same on every processor. */
 static int video_writer_open_scaler(struct video_writer *writer, struct err *err)
 {
-    writer->scaler = sws_getContext(writer->width, writer->height, AV_PIX_FMT_RGB24, writer->width,
-                                    writer->height, AV_PIX_FMT_YUV420P,
-                                    SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT, NULL, NULL,
-                                    NULL);
+    writer->scaler = sws_getContext(
+        writer->width, writer->height, AV_PIX_FMT_RGB24, writer->width, writer->height,
+        AV_PIX_FMT_YUV420P, SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT, NULL, NULL, NULL);
     if (!writer->scaler)
         return err_set(err, ERR_INTERNAL, NULL, "The colour conversion could not be prepared.");
     const int *bt709 = sws_getCoefficients(SWS_CS_ITU709);

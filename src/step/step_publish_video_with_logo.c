@@ -11,10 +11,9 @@ enum { POSTER_QUALITY = 88 };
 #define MARGIN_SHARE 0.035
 
 /* Row by row: index % 3 is the column, index / 3 the row. */
-static const char *const positions[] = {"top-left",    "top-center",    "top-right",
-                                        "center-left", "center",        "center-right",
-                                        "bottom-left", "bottom-center", "bottom-right",
-                                        NULL};
+static const char *const positions[] = {
+    "top-left",     "top-center",  "top-right",     "center-left",  "center",
+    "center-right", "bottom-left", "bottom-center", "bottom-right", NULL};
 
 static const struct step_param params[] = {
     {.name = "video_url",
@@ -87,8 +86,12 @@ static int place_logo(struct step_run *run, const struct step_input *file,
     int free_x = info->width - width, free_y = info->height - height;
     *ret_logo = (struct video_logo){
         .rgba = rgba,
-        .x = index % 3 == 0 ? margin : index % 3 == 1 ? free_x / 2 : free_x - margin,
-        .y = index / 3 == 0 ? margin : index / 3 == 1 ? free_y / 2 : free_y - margin,
+        .x = index % 3 == 0   ? margin
+             : index % 3 == 1 ? free_x / 2
+                              : free_x - margin,
+        .y = index / 3 == 0   ? margin
+             : index / 3 == 1 ? free_y / 2
+                              : free_y - margin,
         .opacity = 1,
     };
     *ret_picture = rgba;

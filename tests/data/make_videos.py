@@ -46,7 +46,7 @@ def plain():
 def odd():
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=641x359:r=25:d=1", "-c:v", "libx264", "-preset",
            "ultrafast", "-pix_fmt", "yuv444p", "odd.mp4")
-    # left half red, right half blue, to be turned a quarter clockwise: red on top
+    # left half red, right half blue, to be turned a quarter against the clock: blue on top
     ffmpeg(*color("red", "320x360", 25, 1), *color("blue", "320x360", 25, 1), "-filter_complex",
            "hstack", *H264, *BT709, "halves.mp4")
     ffmpeg("-i", "halves.mp4", "-c", "copy", "-metadata:s:v", "rotate=90", "turned.mp4")

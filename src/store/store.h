@@ -95,6 +95,9 @@ struct store_ledger_row {
     const char *note;
 };
 
+/* No balance and no single amount goes beyond this, either way: ERR_INVALID. */
+#define STORE_CREDIT_MAX INT64_C(9000000000000000)
+
 /* Creates the customer when it does not exist. amount > 0 grants; < 0 takes back, never below 0
  * (ERR_INSUFFICIENT_CREDIT). */
 void store_credit_add(struct store *store, const char *customer, int64_t amount, const char *note,
@@ -102,7 +105,7 @@ void store_credit_add(struct store *store, const char *customer, int64_t amount,
 /* ERR_NOT_FOUND without the customer. `reserved`: credits of workflows that are not final. */
 int store_credit_balance(struct store *store, const char *customer, int64_t *ret_balance,
                          int64_t *ret_reserved, struct err *err);
-/* Newest first, below `before_sequence` (0: from the newest). */
+/* Newest first, below `before_sequence` (0: from the newest). `limit` 0 to 1000. */
 int store_ledger_list(struct store *store, struct arena *a, const char *customer,
                       int64_t before_sequence, int limit, struct store_ledger_row **ret_rows,
                       size_t *ret_count, struct err *err);
@@ -187,7 +190,8 @@ struct store_transition {
     const struct store_task *tasks;       /* inserted or replaced by (step_id, item) */
     size_t task_count;
     /* Credits: a ledger row of this kind is written when `ledger_kind` is not NULL ("release" with a positive amount,
-     * "settle" with 0 or a negative one). */
+     * "settle" with 0 or a negative one, which may leave the balance below 0; "reserve" with a negative one:
+     * ERR_INSUFFICIENT_CREDIT). */
     const char *ledger_kind;
     int64_t ledger_amount;
     const char *ledger_note;
@@ -205,6 +209,7 @@ int store_workflow_get(struct store *store, struct arena *a, const char *custome
 /* Ids of all that are not final, oldest first: what a starting engine takes up. */
 int store_workflow_unfinished(struct store *store, struct arena *a, const char *const **ret_ids,
                               size_t *ret_count, struct err *err);
+/* Cheap for STORE_QUEUE and STORE_PROCESSING; for the others it looks at every workflow. */
 int store_workflow_count(struct store *store, const char *customer, enum store_status status,
                          int64_t *ret_count, struct err *err);
 

@@ -1,0 +1,260 @@
+#include "store/internal.h"
+
+#include "base/clock.h"
+#include "base/table.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* The partial index and the queries of what is unfinished say "status < 2". */
+_Static_assert(STORE_QUEUE == 0 && STORE_PROCESSING == 1 && STORE_SUCCESS == 2,
+               "the numbers of the states are in the database");
+
+struct create_op {
+    struct store_op op;
+    struct store_workflow workflow;
+};
+
+struct transition_op {
+    struct store_op op;
+    struct store_transition transition;
+};
+
+/* --- creating ----------------------------------------------------------------------------------- */
+
+static struct store_definition *definition_slot(struct store *store,
+                                                const struct store_workflow *workflow)
+{
+    unsigned hash = (unsigned)workflow->template_version;
+    for (const char *c = workflow->template_id; *c; c++)
+        hash = hash * 31 + (unsigned char)*c;
+    return &store->definitions[hash % STORE_DEFINITIONS];
+}
+
+/* Many workflows share one definition: it is kept once, under its hash. */
+static int definition_store(struct store *store, const struct store_workflow *workflow,
+                            const char **ret_sha256, struct err *err)
+{
+    struct store_definition *slot = definition_slot(store, workflow);
+    *ret_sha256 = slot->sha256;
+    if (slot->json && strcmp(slot->json, workflow->template_json) == 0)
+        return 0;
+    free(slot->json);
+    slot->json = NULL;
+    sha256_hex(workflow->template_json, strlen(workflow->template_json), slot->sha256);
+    int rc = db_run(store->writer, QUERY_DEFINITION_ADD,
+                    DB_VALUES(DB_TEXT(slot->sha256), DB_TEXT(workflow->template_json)), NULL, err);
+    if (rc == 0)
+        slot->json = mem_strdup(workflow->template_json);
+    return rc;
+}
+
+static int create_reserve(struct store *store, const struct store_workflow *workflow,
+                          struct err *err)
+{
+    if (workflow->price > 0) {
+        const struct store_movement reserve = {
+            .customer = workflow->customer,
+            .kind = "reserve",
+            .workflow_id = workflow->id,
+            .note = workflow->template_id,
+            .amount = -workflow->price,
+        };
+        return store_credit_move(store, &reserve, err);
+    }
+    CLEANUP(db_rows) struct db_rows rows;
+    int rc = db_query(store->writer, QUERY_CUSTOMER_EXISTS, DB_VALUES(DB_TEXT(workflow->customer)),
+                      &rows, err);
+    return rc == 0 ? err_set(err, ERR_NOT_FOUND, NULL, "There is no such customer.")
+                   : rc < 0 ? rc : 0;
+}
+
+static int create_run(struct store *store, struct store_op *op, struct err *err)
+{
+    const struct store_workflow *w = &((const struct create_op *)op)->workflow;
+    const char *definition;
+    int rc = create_reserve(store, w, err);
+    if (rc == 0)
+        rc = definition_store(store, w, &definition, err);
+    if (rc == 0)
+        rc = db_run(
+            store->writer, QUERY_WORKFLOW_CREATE,
+            DB_VALUES(DB_TEXT(w->id), DB_TEXT(w->customer), DB_TEXT(w->user), DB_TEXT(w->title),
+                      DB_TEXT(w->description), DB_TEXT(w->visibility_status), DB_TEXT(w->event_id),
+                      DB_TEXT(w->template_id), DB_INT(w->template_version), DB_TEXT(definition),
+                      DB_TEXT(w->options_json), DB_TEXT(w->image_urls_json),
+                      DB_TEXT(w->webhook_url), DB_TEXT(w->client_type), DB_TEXT(w->rating),
+                      DB_INT(w->delivered_at), DB_INT(w->price), DB_INT(w->created_at)),
+            NULL, err);
+    op->changed_id = w->id;
+    op->changed_revision = 1;
+    return rc;
+}
+
+void store_workflow_create(struct store *store, const struct store_workflow *workflow,
+                           store_done done, void *context)
+{
+    assert(workflow->price >= 0);
+    struct create_op *create = store_op_new(sizeof(*create), create_run, done, context);
+    struct store_op *op = &create->op;
+    create->workflow = (struct store_workflow){
+        .id = store_op_text(op, workflow->id),
+        .customer = store_op_text(op, workflow->customer),
+        .user = store_op_text_required(op, workflow->user),
+        .title = store_op_text_required(op, workflow->title),
+        .description = store_op_text_required(op, workflow->description),
+        .visibility_status = store_op_text_required(op, workflow->visibility_status),
+        .event_id = store_op_text_required(op, workflow->event_id),
+        .template_id = store_op_text(op, workflow->template_id),
+        .template_version = workflow->template_version,
+        .template_json = store_op_text(op, workflow->template_json),
+        .options_json = store_op_text(op, workflow->options_json),
+        .image_urls_json = store_op_text(op, workflow->image_urls_json),
+        .webhook_url = store_op_text(op, workflow->webhook_url),
+        .client_type = store_op_text(op, workflow->client_type),
+        .rating = store_op_text(op, workflow->rating),
+        .delivered_at = workflow->delivered_at,
+        .price = workflow->price,
+        .created_at = workflow->created_at ? workflow->created_at : clock_wall_us(),
+    };
+    store_op_submit(store, op);
+}
+
+/* --- moving on ---------------------------------------------------------------------------------- */
+
+struct workflow_head {
+    int64_t revision;
+    enum store_status status;
+    char *customer;
+};
+
+static int transition_head(struct store *store, struct transition_op *op,
+                           struct workflow_head *ret_head, struct err *err)
+{
+    const struct store_transition *t = &op->transition;
+    CLEANUP(db_rows) struct db_rows rows;
+    int rc = db_query(store->writer, QUERY_WORKFLOW_HEAD, DB_VALUES(DB_TEXT(t->workflow_id)), &rows,
+                      err);
+    if (rc <= 0)
+        return rc < 0 ? rc : err_set(err, ERR_NOT_FOUND, NULL, "There is no such workflow.");
+    ret_head->revision = db_int(&rows, 0);
+    ret_head->status = (enum store_status)db_int(&rows, 1);
+    if (ret_head->revision != t->expected_revision)
+        return err_set_default(err, ERR_STALE);
+    ret_head->customer = t->ledger_kind ? db_text(&rows, op->op.arena, 2) : NULL;
+    return 0;
+}
+
+static int transition_row(struct store *store, const struct store_transition *t,
+                          const struct workflow_head *head, struct err *err)
+{
+    int64_t changes;
+    int rc;
+    if (t->status != head->status)
+        rc = db_run(store->writer, QUERY_WORKFLOW_MOVE,
+                    DB_VALUES(DB_TEXT(t->workflow_id), DB_INT(t->expected_revision),
+                              DB_INT(t->status), DB_INT(t->progress), DB_INT(t->used_credits),
+                              DB_TEXT(t->result_json), DB_TEXT(t->error_json),
+                              DB_INT(t->started_at), DB_INT(t->finished_at),
+                              DB_INT(clock_wall_us())),
+                    &changes, err);
+    else
+        rc = db_run(store->writer, QUERY_WORKFLOW_ADVANCE,
+                    DB_VALUES(DB_TEXT(t->workflow_id), DB_INT(t->expected_revision),
+                              DB_INT(t->progress), DB_INT(t->used_credits),
+                              DB_TEXT(t->result_json), DB_TEXT(t->error_json),
+                              DB_INT(t->started_at), DB_INT(t->finished_at),
+                              DB_INT(clock_wall_us())),
+                    &changes, err);
+    return rc == 0 && changes == 0 ? err_set_default(err, ERR_STALE) : rc;
+}
+
+static int transition_task(struct store *store, const char *workflow_id,
+                           const struct store_task *task, struct err *err)
+{
+    return db_run(store->writer, QUERY_TASK_PUT,
+                  DB_VALUES(DB_TEXT(workflow_id), DB_TEXT(task->step_id), DB_INT(task->item),
+                            DB_INT(task->item_count), DB_INT(task->position), DB_INT(task->state),
+                            DB_INT(task->attempt), DB_INT(task->not_before),
+                            DB_TEXT(task->params_json), DB_TEXT(task->result_json),
+                            DB_TEXT(task->error_json), DB_TEXT(task->reason),
+                            DB_TEXT(task->provider), DB_INT(task->used_credits),
+                            DB_INT(task->duration_ms), DB_INT(task->started_at),
+                            DB_INT(task->finished_at)),
+                  NULL, err);
+}
+
+static int transition_run(struct store *store, struct store_op *op, struct err *err)
+{
+    struct transition_op *transition = (struct transition_op *)op;
+    const struct store_transition *t = &transition->transition;
+    struct workflow_head head = {0};
+    int rc = transition_head(store, transition, &head, err);
+    if (rc == 0 && t->ledger_kind) {
+        const struct store_movement movement = {
+            .customer = head.customer,
+            .kind = t->ledger_kind,
+            .workflow_id = t->workflow_id,
+            .note = t->ledger_note,
+            .amount = t->ledger_amount,
+            .overdraft = strcmp(t->ledger_kind, "settle") == 0,
+        };
+        rc = store_credit_move(store, &movement, err);
+    }
+    if (rc == 0)
+        rc = transition_row(store, t, &head, err);
+    for (size_t i = 0; rc == 0 && i < t->task_count; i++)
+        rc = transition_task(store, t->workflow_id, &t->tasks[i], err);
+    for (size_t i = 0; rc == 0 && i < t->blob_count; i++)
+        rc = store_blob_use(store, t->workflow_id, t->blobs[i], err);
+    op->changed_id = t->workflow_id;
+    op->changed_revision = t->expected_revision + 1;
+    return rc;
+}
+
+static void transition_copy_tasks(struct store_op *op, const struct store_transition *from,
+                                  struct store_transition *to)
+{
+    struct store_task *tasks = arena_array(op->arena, from->task_count, sizeof(*tasks));
+    for (size_t i = 0; i < from->task_count; i++) {
+        tasks[i] = from->tasks[i];
+        tasks[i].step_id = store_op_text(op, from->tasks[i].step_id);
+        tasks[i].params_json = store_op_text(op, from->tasks[i].params_json);
+        tasks[i].result_json = store_op_text(op, from->tasks[i].result_json);
+        tasks[i].error_json = store_op_text(op, from->tasks[i].error_json);
+        tasks[i].reason = store_op_text(op, from->tasks[i].reason);
+        tasks[i].provider = store_op_text(op, from->tasks[i].provider);
+    }
+    to->tasks = tasks;
+}
+
+static bool transition_ledger_valid(const struct store_transition *t)
+{
+    if (!t->ledger_kind)
+        return true;
+    if (strcmp(t->ledger_kind, "release") == 0)
+        return t->ledger_amount > 0;
+    return t->ledger_amount <= 0 && (strcmp(t->ledger_kind, "settle") == 0 ||
+                                     strcmp(t->ledger_kind, "reserve") == 0);
+}
+
+void store_workflow_transition(struct store *store, const struct store_transition *transition,
+                               store_done done, void *context)
+{
+    assert(transition_ledger_valid(transition));
+    struct transition_op *copy = store_op_new(sizeof(*copy), transition_run, done, context);
+    struct store_op *op = &copy->op;
+    struct store_transition *t = &copy->transition;
+    *t = *transition;
+    t->workflow_id = store_op_text(op, transition->workflow_id);
+    t->result_json = store_op_text(op, transition->result_json);
+    t->error_json = store_op_text(op, transition->error_json);
+    t->ledger_kind = store_op_text(op, transition->ledger_kind);
+    t->ledger_note = store_op_text(op, transition->ledger_note);
+    transition_copy_tasks(op, transition, t);
+    const char **blobs = arena_array(op->arena, transition->blob_count, sizeof(*blobs));
+    for (size_t i = 0; i < transition->blob_count; i++)
+        blobs[i] = store_op_text(op, transition->blobs[i]);
+    t->blobs = blobs;
+    store_op_submit(store, op);
+}

@@ -1,0 +1,298 @@
+/* The person on the canvas, and the scene's light on the person. */
+#include "media/compose.h"
+
+#include <math.h>
+
+enum { SHAPE_SHRINK = 8, EDGE_SHRINK = 4 };
+
+static float luminance(const float *rgb)
+{
+    return 0.2126f * rgb[0] + 0.7152f * rgb[1] + 0.0722f * rgb[2];
+}
+
+/* --- cutting ----------------------------------------------------------------------------------- */
+
+struct cut {
+    const struct raster *colours, *matte;
+    struct raster *person;
+    float left, right, soft; /* canvas */
+};
+
+static void cut_band(void *context, int first, int last)
+{
+    const struct cut *job = context;
+    for (int y = first; y < last; y++) {
+        const float *colour = raster_row(job->colours, y), *alpha = raster_row(job->matte, y);
+        float *to = raster_row(job->person, y);
+        for (int x = 0; x < job->person->width; x++, colour += 3, to += 4) {
+            float a = raster_clamp((alpha[x] - 0.10f) * 1.25f, 0, 1);
+            /* A straight cut would look torn off; it fades, a little wavy like a soft edge of light. */
+            a *= raster_smoothstep(job->left, job->left + job->soft, (float)x);
+            a *= 1 - raster_smoothstep(job->right - job->soft, job->right, (float)x);
+            for (int c = 0; c < 3; c++)
+                to[c] = colour[c] > 0 ? colour[c] : 0;
+            to[3] = a;
+        }
+    }
+}
+
+/* What a small photo lost when it was enlarged. */
+static void sharpen(struct raster *colours, double scale)
+{
+    if (scale < 1.25)
+        return;
+    struct raster *soft = raster_resize(colours, colours->width, colours->height);
+    raster_blur(soft, (float)scale * 0.8f);
+    size_t count = (size_t)colours->width * (size_t)colours->height * 3;
+    float amount = scale > 2 ? 0.7f : 0.45f;
+    for (size_t i = 0; i < count; i++) {
+        float difference = colours->values[i] - soft->values[i];
+        colours->values[i] += amount * raster_clamp(difference, -0.06f, 0.06f);
+    }
+    raster_free(soft);
+}
+
+struct raster *compose_cut(const struct compose_canvas *canvas, const struct compose_subject *subject,
+                           const struct compose_place *place)
+{
+    const struct raster_part part = {(-canvas->margin - place->x) / place->scale,
+                                     (-canvas->margin - place->y) / place->scale,
+                                     canvas->width / place->scale, canvas->height / place->scale, false};
+    struct raster *colours = raster_sample(subject->colours, &part, canvas->width, canvas->height,
+                                           RASTER_LINEAR);
+    struct raster *matte = raster_sample(subject->matte, &part, canvas->width, canvas->height,
+                                         RASTER_AS_IS);
+    sharpen(colours, place->scale);
+    struct cut job = {colours, matte, raster_new(canvas->width, canvas->height, 4),
+                      (float)place->fade_left + (float)canvas->margin,
+                      (float)place->fade_right + (float)canvas->margin, (float)canvas->width * 0.05f};
+    raster_bands(canvas->height, cut_band, &job);
+    raster_free(colours);
+    raster_free(matte);
+    return job.person;
+}
+
+/* --- the person's form ------------------------------------------------------------------------- */
+
+static struct raster *alpha_small(const struct raster *person, int shrink)
+{
+    struct raster *small = raster_new(person->width / shrink, person->height / shrink, 1);
+    for (int y = 0; y < small->height; y++) {
+        for (int x = 0; x < small->width; x++) {
+            float sum = 0;
+            for (int j = 0; j < shrink; j++) {
+                const float *row = raster_row(person, y * shrink + j) + (size_t)x * (size_t)shrink * 4;
+                for (int i = 0; i < shrink; i++)
+                    sum += row[i * 4 + 3];
+            }
+            raster_row(small, y)[x] = sum / (float)(shrink * shrink);
+        }
+    }
+    return small;
+}
+
+/* A relief from the outline: rounded at the edges at three sizes, as bodies are, with the head as a ball. */
+static struct raster *relief(const struct compose_canvas *canvas, const struct compose_subject *subject,
+                             const struct compose_place *place, const struct raster *alpha)
+{
+    struct raster *height = raster_new(alpha->width, alpha->height, 1);
+    size_t count = (size_t)alpha->width * (size_t)alpha->height;
+    static const float sizes[3] = {0.012f, 0.035f, 0.09f};
+    for (int s = 0; s < 3; s++) {
+        struct raster *round = raster_resize(alpha, alpha->width, alpha->height);
+        float sigma = sizes[s] * (float)alpha->height;
+        raster_blur(round, sigma);
+        for (size_t i = 0; i < count; i++)
+            height->values[i] += alpha->values[i] * round->values[i] * sigma * 1.6f;
+        raster_free(round);
+    }
+    if (subject->has_face) {
+        float scale = (float)place->scale / SHAPE_SHRINK;
+        float cx = (float)(place->x + canvas->margin) / SHAPE_SHRINK + (float)subject->eyes_x * scale;
+        float cy = (float)(place->y + canvas->margin) / SHAPE_SHRINK +
+                   (float)(subject->eyes_y + subject->face_height * 0.08) * scale;
+        float rx = (float)subject->face_width * 0.62f * scale;
+        float ry = (float)subject->face_height * 0.78f * scale;
+        for (int y = 0; y < height->height; y++) {
+            for (int x = 0; x < height->width; x++) {
+                float u = ((float)x - cx) / rx, v = ((float)y - cy) / ry;
+                float inside = 1 - u * u - v * v;
+                if (inside > 0)
+                    raster_row(height, y)[x] += sqrtf(inside) * inside * rx * 0.55f;
+            }
+        }
+    }
+    raster_blur(height, (float)alpha->height * 0.008f);
+    return height;
+}
+
+/* Light of one direction on a slope, wrapped softly around the edge. */
+static float lit(const float normal[3], const float direction[3])
+{
+    const float wrap = 0.45f;
+    float cosine = normal[0] * direction[0] + normal[1] * direction[1] + normal[2] * direction[2];
+    return fmaxf(0, (cosine + wrap) / (1 + wrap));
+}
+
+/* How the scene's light changes the person, per channel: the photo's even light is taken as light from the front. */
+static struct raster *shading(const struct compose_canvas *canvas, const struct raster *height)
+{
+    struct raster *shade = raster_new(height->width, height->height, 3);
+    float key[3], ambient[3], front = 0;
+    for (int c = 0; c < 3; c++) {
+        key[c] = canvas->key.colour[c] * canvas->key.strength;
+        ambient[c] = canvas->ambient.colour[c] * canvas->ambient.strength + 0.05f;
+    }
+    /* However strong the lamp, a face keeps most of its fill. */
+    float most = luminance(ambient) * 2.2f, strength = luminance(key);
+    for (int c = 0; c < 3 && strength > most; c++)
+        key[c] *= most / strength;
+    static const float ahead[3] = {0, 0, 1};
+    float toward = lit(ahead, canvas->key.direction);
+    front = luminance(ambient) + luminance(key) * toward;
+    for (int y = 0; y < height->height; y++) {
+        for (int x = 0; x < height->width; x++) {
+            float dx = raster_at(height, (float)x + 1, (float)y, 0) - raster_at(height, (float)x - 1, (float)y, 0);
+            float dy = raster_at(height, (float)x, (float)y + 1, 0) - raster_at(height, (float)x, (float)y - 1, 0);
+            float normal[3] = {-dx * 0.55f, dy * 0.55f, 1};
+            float length = sqrtf(normal[0] * normal[0] + normal[1] * normal[1] + 1);
+            for (int i = 0; i < 3; i++)
+                normal[i] /= length;
+            float falls = lit(normal, canvas->key.direction);
+            /* The sky's light comes from above, the ground gives half of it back. */
+            float sky = 0.82f + 0.18f * normal[1];
+            float *to = raster_row(shade, y) + x * 3;
+            for (int c = 0; c < 3; c++)
+                to[c] = (ambient[c] * sky + key[c] * falls) / front;
+        }
+    }
+    return shade;
+}
+
+/* --- matching ---------------------------------------------------------------------------------- */
+
+struct match {
+    float gain[3];
+    float lift[3]; /* blacks of the air between */
+};
+
+/* Geometric mean of the light in the middle of the plate, and of the person. */
+static float mean_light(const struct raster *raster, int channels, bool covered)
+{
+    double sum = 0, weight = 0;
+    for (int y = 0; y < raster->height; y += 4) {
+        const float *row = raster_row(raster, y);
+        for (int x = 0; x < raster->width; x += 4) {
+            const float *pixel = row + x * channels;
+            double w = covered ? (double)pixel[3] : 1;
+            sum += w * log((double)luminance(pixel) + 0.004);
+            weight += w;
+        }
+    }
+    return weight > 0 ? (float)exp(sum / weight) : 0.2f;
+}
+
+static void match_init(struct match *match, const struct compose_canvas *canvas,
+                       const struct raster *person)
+{
+    float plate = mean_light(canvas->around, 3, false), subject = mean_light(person, 4, true);
+    /* A part of the way: the person stays the brightest subject of a dark scene, and never burns out. */
+    float exposure = raster_clamp(powf(plate / subject, 0.30f), 0.62f, 1.22f);
+    float colour[3], sum = 0;
+    for (int c = 0; c < 3; c++) {
+        colour[c] = canvas->ambient.colour[c] * canvas->ambient.strength +
+                    canvas->key.colour[c] * canvas->key.strength * 0.6f + 0.02f;
+        sum += colour[c];
+    }
+    const struct scene_variant *variant = canvas->settings->variant;
+    float reach = variant->haze.end_m - variant->haze.start_m;
+    float through = reach > 0 ? ((float)canvas->subject_m - variant->haze.start_m) / reach : 0;
+    float haze = variant->haze.amount * raster_clamp(through, 0, 1) + variant->haze.amount * 0.02f;
+    for (int c = 0; c < 3; c++) {
+        match->gain[c] = exposure * powf(colour[c] * 3 / sum, 0.38f);
+        match->lift[c] = variant->haze.colour[c] * haze + plate * 0.012f;
+    }
+}
+
+struct relight {
+    const struct compose_canvas *canvas;
+    const struct raster *shade, *inside, *rim;
+    struct match match;
+    float rim_colour[3];
+    struct raster *person;
+};
+
+static void relight_pixel(const struct relight *job, int x, int y, float *pixel)
+{
+    const struct compose_canvas *canvas = job->canvas;
+    float u = ((float)x + 0.5f) / SHAPE_SHRINK - 0.5f, v = ((float)y + 0.5f) / SHAPE_SHRINK - 0.5f;
+    float eu = ((float)x + 0.5f) / EDGE_SHRINK - 0.5f, ev = ((float)y + 0.5f) / EDGE_SHRINK - 0.5f;
+    float inside = raster_at(job->inside, eu, ev, 0);
+    float rim = raster_at(job->rim, eu, ev, 0);
+    /* The plate's light creeps around the edge, most where the plate is brighter than the person. */
+    float wrap = (1 - inside) * (1 - inside);
+    float own = luminance(pixel);
+    for (int c = 0; c < 3; c++) {
+        float shade = raster_clamp(raster_at(job->shade, u, v, c), 0.42f, 1.65f);
+        float value = pixel[c] * job->match.gain[c] * shade;
+        float around = raster_at(canvas->around, u, v, c);
+        value += wrap * 0.55f * around * (1 - raster_clamp(value, 0, 1));
+        value += rim * job->rim_colour[c] * (0.10f + own) * (1 - 0.5f * raster_clamp(value, 0, 1));
+        pixel[c] = value * (1 - job->match.lift[c]) + job->match.lift[c];
+    }
+}
+
+static void relight_band(void *context, int first, int last)
+{
+    const struct relight *job = context;
+    for (int y = first; y < last; y++) {
+        float *row = raster_row(job->person, y);
+        for (int x = 0; x < job->person->width; x++, row += 4) {
+            if (row[3] > 0)
+                relight_pixel(job, x, y, row);
+        }
+    }
+}
+
+/* What lies in the light from behind: covered here, but not a little further towards the light. */
+static struct raster *rim_map(const struct compose_canvas *canvas, const struct raster *alpha)
+{
+    struct raster *behind = raster_resize(alpha, alpha->width, alpha->height);
+    raster_blur(behind, (float)alpha->height * 0.0045f);
+    struct raster *rim = raster_new(alpha->width, alpha->height, 1);
+    float offset = (float)alpha->height * 0.0075f;
+    float dx = canvas->rim.direction[0], dy = -canvas->rim.direction[1];
+    float length = sqrtf(dx * dx + dy * dy) + 1e-3f;
+    dx *= offset / length;
+    dy *= offset / length;
+    for (int y = 0; y < rim->height; y++) {
+        for (int x = 0; x < rim->width; x++) {
+            float here = raster_row(alpha, y)[x];
+            float there = raster_at(behind, (float)x + dx, (float)y + dy, 0);
+            raster_row(rim, y)[x] = raster_clamp(here - there, 0, 1);
+        }
+    }
+    raster_free(behind);
+    return rim;
+}
+
+void compose_relight(const struct compose_canvas *canvas, const struct compose_subject *subject,
+                     const struct compose_place *place, struct raster *person)
+{
+    struct raster *small = alpha_small(person, SHAPE_SHRINK);
+    struct raster *height = relief(canvas, subject, place, small);
+    struct raster *shade = shading(canvas, height);
+    struct raster *inside = alpha_small(person, EDGE_SHRINK);
+    struct raster *rim = rim_map(canvas, inside);
+    raster_blur(inside, (float)inside->height * 0.009f);
+    struct relight job = {.canvas = canvas, .shade = shade, .inside = inside, .rim = rim, .person = person};
+    match_init(&job.match, canvas, person);
+    for (int c = 0; c < 3; c++)
+        job.rim_colour[c] = canvas->rim.colour[c] * raster_clamp(canvas->rim.strength, 0, 3) * 2.4f;
+    raster_bands(person->height, relight_band, &job);
+    raster_free(small);
+    raster_free(height);
+    raster_free(shade);
+    raster_free(inside);
+    raster_free(rim);
+}

@@ -1,0 +1,257 @@
+/* The plate behind the person: which part of it, out of focus by its depth, with the shadow on its ground. */
+#include "media/compose.h"
+
+#include <math.h>
+#include <string.h>
+
+void compose_canvas_finish(struct compose_canvas *canvas)
+{
+    raster_free(canvas->plate);
+    raster_free(canvas->metres);
+    raster_free(canvas->around);
+}
+
+/* The largest part of the shape, a little smaller by the seed, with the horizon near the eyes where there is room. */
+static void choose_part(struct compose_canvas *canvas, const struct compose_settings *settings,
+                        const struct compose_place *place)
+{
+    const struct scene *scene = settings->scene;
+    const struct picture *plate = settings->plate->colour;
+    double aspect = (double)canvas->width / canvas->height;
+    double zoom = 0.90 + 0.10 * (double)raster_noise(settings->seed, 1, 0);
+    double width = plate->width * zoom, height = width / aspect;
+    if (height > plate->height * zoom) {
+        height = plate->height * zoom;
+        width = height * aspect;
+    }
+    bool tall = canvas->width < canvas->height;
+    double shift = ((double)raster_noise(settings->seed, 2, 0) - 0.5) * 0.10;
+    double x = plate->width * ((tall ? scene->crop_tall_x : 0.5) + shift) - width / 2;
+    double y = plate->height * (tall ? 0.5 : scene->crop_wide_y) - height / 2;
+    if (!tall) {
+        double horizon_at = place && place->full ? 0.42 : 0.46;
+        double wanted = plate->height * scene->horizon - height * horizon_at;
+        y = (y + wanted) / 2;
+    }
+    if (place && place->full) {
+        /* The ground line of full figures meets the feet. */
+        double feet = (place->feet_y + canvas->margin) / canvas->height;
+        y = plate->height * scene->feet_y - height * feet;
+    }
+    x = fmax(0, fmin(x, plate->width - width));
+    y = fmax(0, fmin(y, plate->height - height));
+    bool mirrored = raster_noise(settings->seed, 3, 0) < 0.5f;
+    canvas->part = (struct raster_part){x, y, width, height, mirrored};
+    canvas->plate_scale = canvas->width / width;
+}
+
+static void turn_light(struct scene_light *light, const struct scene_light *from, bool mirrored)
+{
+    *light = *from;
+    if (mirrored)
+        light->direction[0] = -light->direction[0];
+}
+
+static void sample_depth(struct compose_canvas *canvas)
+{
+    const struct compose_settings *settings = canvas->settings;
+    const struct picture *depth = settings->plate->depth;
+    const struct picture *colour = settings->plate->colour;
+    /* The depth may be rendered at another size than the colours. */
+    double by = (double)depth->width / colour->width;
+    struct raster_part part = canvas->part;
+    part.x *= by;
+    part.y *= by;
+    part.width *= by;
+    part.height *= by;
+    canvas->metres = raster_sample(depth, &part, canvas->width / 4, canvas->height / 4, RASTER_AS_IS);
+    double near = settings->scene->near_m, ratio = log(settings->scene->far_m / near);
+    size_t count = (size_t)canvas->metres->width * (size_t)canvas->metres->height;
+    for (size_t i = 0; i < count; i++)
+        canvas->metres->values[i] = (float)(near * exp(ratio * (double)canvas->metres->values[i]));
+}
+
+/* Lamps were cut off at white; out of focus they spread what they really have. */
+static void raise_highlights(struct raster *raster)
+{
+    size_t count = (size_t)raster->width * (size_t)raster->height;
+    for (size_t i = 0; i < count; i++) {
+        float *pixel = raster->values + i * 3;
+        float most = fmaxf(pixel[0], fmaxf(pixel[1], pixel[2]));
+        if (most < 0.7f)
+            continue;
+        float gain = 1 + 2.2f * (most - 0.7f) / 0.3f;
+        for (int c = 0; c < 3; c++)
+            pixel[c] *= gain;
+    }
+}
+
+struct focus {
+    struct compose_canvas *canvas;
+    const struct raster *soft, *softer;
+    float by; /* their scale against the canvas */
+};
+
+static void focus_band(void *context, int first, int last)
+{
+    const struct focus *job = context;
+    struct compose_canvas *canvas = job->canvas;
+    float subject = (float)canvas->subject_m;
+    for (int y = first; y < last; y++) {
+        float *row = raster_row(canvas->plate, y);
+        float v = ((float)y + 0.5f) * job->by - 0.5f;
+        for (int x = 0; x < canvas->width; x++, row += 3) {
+            float metres = raster_at(canvas->metres, ((float)x + 0.5f) * 0.25f - 0.5f,
+                                     ((float)y + 0.5f) * 0.25f - 0.5f, 0);
+            float blur = metres > subject ? 1 - subject / metres : (subject / metres - 1) * 0.7f;
+            if (blur < 0.02f)
+                continue;
+            float u = ((float)x + 0.5f) * job->by - 0.5f;
+            float to_soft = blur < 0.5f ? blur * 2 : 1, to_softer = blur < 0.5f ? 0 : blur * 2 - 1;
+            to_softer = to_softer > 1 ? 1 : to_softer;
+            for (int c = 0; c < 3; c++) {
+                float soft = raster_at(job->soft, u, v, c);
+                float value = row[c] + (soft - row[c]) * to_soft;
+                if (to_softer > 0)
+                    value += (raster_at(job->softer, u, v, c) - value) * to_softer;
+                row[c] = value;
+            }
+        }
+    }
+}
+
+/* Blur grows with the distance behind the plane of focus; full figures are seen with more depth of field. */
+static void focus_plate(struct compose_canvas *canvas, bool full)
+{
+    int half_width = canvas->width / 2, half_height = canvas->height / 2;
+    float across = (float)(canvas->width < canvas->height ? canvas->width : canvas->height);
+    float sigma = across * (full ? 0.0011f : 0.0036f) * 0.5f;
+    struct raster *soft = raster_resize(canvas->plate, half_width, half_height);
+    raise_highlights(soft);
+    struct raster *softer = raster_resize(soft, half_width, half_height);
+    raster_blur(soft, sigma * 0.5f);
+    raster_blur(softer, sigma);
+    struct focus job = {canvas, soft, softer, 0.5f};
+    raster_bands(canvas->height, focus_band, &job);
+    raster_free(soft);
+    raster_free(softer);
+}
+
+void compose_plate(struct compose_canvas *canvas, const struct compose_settings *settings,
+                   const struct compose_place *place)
+{
+    canvas->settings = settings;
+    choose_part(canvas, settings, place);
+    bool mirrored = canvas->part.mirrored;
+    turn_light(&canvas->key, &settings->variant->key, mirrored);
+    turn_light(&canvas->rim, &settings->variant->rim, mirrored);
+    turn_light(&canvas->ambient, &settings->variant->ambient, mirrored);
+    canvas->key.strength *= 0.9f + 0.25f * raster_noise(settings->seed, 4, 0);
+    canvas->subject_m = place && place->full ? settings->scene->full_distance_m
+                                             : settings->scene->half_distance_m;
+    canvas->plate = raster_sample(settings->plate->colour, &canvas->part, canvas->width,
+                                  canvas->height, RASTER_LINEAR);
+    sample_depth(canvas);
+    if (place)
+        focus_plate(canvas, place->full);
+    canvas->around = raster_resize(canvas->plate, canvas->width / 8, canvas->height / 8);
+    raster_blur(canvas->around, (float)canvas->height / 8 * 0.035f);
+}
+
+/* --- the shadow on the ground ------------------------------------------------------------------ */
+
+struct ground {
+    const struct compose_canvas *canvas;
+    double focal, horizon;   /* canvas pixels */
+    double metres_per_pixel; /* at the subject */
+    double feet_x, feet_y;
+    float direction[3];
+};
+
+/* How much of the key light the person takes from the ground at canvas pixel x, y. */
+static float ground_shadow(const struct ground *ground, const struct raster *person, double x, double y)
+{
+    const struct compose_canvas *canvas = ground->canvas;
+    double down = y - ground->horizon;
+    if (down < 2)
+        return 0;
+    double feet_down = ground->feet_y - ground->horizon;
+    double distance = canvas->subject_m * feet_down / down;
+    /* Metres from the feet: right, away from the camera. */
+    double right = (x - canvas->width / 2.0) * distance / ground->focal -
+                   (ground->feet_x - canvas->width / 2.0) * canvas->subject_m / ground->focal;
+    double away = distance - canvas->subject_m;
+    const float *light = ground->direction;
+    /* Towards the light until the upright sheet of the person is met. */
+    double along = away / light[2];
+    if (along < 0)
+        return 0;
+    double up = along * (double)light[1], aside = right + along * (double)light[0];
+    double px = ground->feet_x + aside / ground->metres_per_pixel;
+    double py = ground->feet_y - up / ground->metres_per_pixel;
+    if (px < 0 || py < 0 || px >= person->width || py >= person->height)
+        return 0;
+    float alpha = raster_at(person, (float)px, (float)py, 3);
+    return alpha * (float)exp(-up * 0.45);
+}
+
+static void ground_init(struct ground *ground, const struct compose_canvas *canvas,
+                        const struct raster *person, const struct compose_place *place)
+{
+    const struct scene *scene = canvas->settings->scene;
+    const struct picture *plate = canvas->settings->plate->colour;
+    ground->canvas = canvas;
+    ground->focal = scene->focal_mm / scene->sensor_mm * plate->width * canvas->plate_scale;
+    ground->horizon = (scene->horizon * plate->height - canvas->part.y) * canvas->plate_scale;
+    ground->feet_y = place->feet_y + canvas->margin;
+    ground->metres_per_pixel = canvas->subject_m / ground->focal;
+    double sum = 0, weight = 1e-6;
+    int from = (int)(ground->feet_y - canvas->height * 0.06);
+    for (int y = from < 0 ? 0 : from; y < person->height && y < (int)ground->feet_y; y++) {
+        for (int x = 0; x < person->width; x += 4) {
+            double alpha = (double)raster_row(person, y)[x * 4 + 3];
+            sum += x * alpha;
+            weight += alpha;
+        }
+    }
+    ground->feet_x = sum / weight;
+    memcpy(ground->direction, canvas->key.direction, sizeof(ground->direction));
+    if (ground->direction[1] < 0.25f)
+        ground->direction[1] = 0.25f;
+    if (fabsf(ground->direction[2]) < 0.35f)
+        ground->direction[2] = ground->direction[2] < 0 ? -0.35f : 0.35f;
+}
+
+void compose_shadow(struct compose_canvas *canvas, const struct raster *person,
+                    const struct compose_place *place)
+{
+    enum { SHRINK = 4 };
+    if (!place->full || !canvas->settings->scene->receives_shadow)
+        return;
+    struct ground ground;
+    ground_init(&ground, canvas, person, place);
+    struct raster *shadow = raster_new(canvas->width / SHRINK, canvas->height / SHRINK, 2);
+    double spread = canvas->height * 0.055;
+    for (int y = 0; y < shadow->height; y++) {
+        for (int x = 0; x < shadow->width; x++) {
+            double cx = (x + 0.5) * SHRINK, cy = (y + 0.5) * SHRINK;
+            double u = (cx - ground.feet_x) / spread, v = (cy - ground.feet_y) / (spread * 0.24);
+            raster_row(shadow, y)[x * 2] = ground_shadow(&ground, person, cx, cy);
+            raster_row(shadow, y)[x * 2 + 1] = (float)exp(-(u * u + v * v));
+        }
+    }
+    raster_blur(shadow, (float)canvas->height * 0.0035f / SHRINK * 2);
+    float key = canvas->key.strength, ambient = canvas->ambient.strength;
+    float share = 0.75f * key / (key + ambient + 1e-3f);
+    for (int y = 0; y < canvas->height; y++) {
+        float *row = raster_row(canvas->plate, y);
+        for (int x = 0; x < canvas->width; x++, row += 3) {
+            float u = ((float)x + 0.5f) / SHRINK - 0.5f, v = ((float)y + 0.5f) / SHRINK - 0.5f;
+            float light = (1 - share * raster_at(shadow, u, v, 0)) *
+                          (1 - 0.62f * raster_at(shadow, u, v, 1));
+            for (int c = 0; c < 3; c++)
+                row[c] *= light;
+        }
+    }
+    raster_free(shadow);
+}

@@ -1,0 +1,116 @@
+#include "media/portrait.h"
+
+#include "base/arena.h"
+
+#include <math.h>
+
+void portrait_free(struct portrait *portrait)
+{
+    if (!portrait)
+        return;
+    picture_free(portrait->photo);
+    picture_free(portrait->matte);
+    picture_free(portrait->colours);
+    free(portrait);
+}
+
+void portrait_subject(const struct portrait *portrait, struct compose_subject *ret_subject)
+{
+    *ret_subject = (struct compose_subject){.colours = portrait->colours, .matte = portrait->matte};
+    if (portrait->face_count == 0)
+        return;
+    ret_subject->has_face = true;
+    ret_subject->eyes_x = portrait->eyes_x;
+    ret_subject->eyes_y = portrait->eyes_y;
+    ret_subject->face_width = portrait->faces[0].width;
+    ret_subject->face_height = portrait->faces[0].height;
+}
+
+/* Rows and columns that the person covers. */
+static void person_box(const struct picture *matte, double *left, double *top, double *right, double *bottom)
+{
+    *left = matte->width;
+    *top = matte->height;
+    *right = *bottom = 0;
+    for (int y = 0; y < matte->height; y++) {
+        const uint8_t *row = picture_at(matte, 0, y);
+        for (int x = 0; x < matte->width; x++) {
+            if (row[x] < 128)
+                continue;
+            *left = fmin(*left, x);
+            *right = fmax(*right, x + 1);
+            *top = fmin(*top, y);
+            *bottom = y + 1;
+        }
+    }
+}
+
+void portrait_cover(const struct portrait *portrait, int width, int height,
+                    struct raster_part *ret_part)
+{
+    const struct picture *photo = portrait->photo;
+    double aspect = (double)width / height, w = photo->width, h = w / aspect;
+    if (h > photo->height) {
+        h = photo->height;
+        w = h * aspect;
+    }
+    double x = (photo->width - w) / 2, y = (photo->height - h) / 2;
+    if (portrait->face_count > 0) {
+        x = portrait->eyes_x - w / 2;
+        y = portrait->eyes_y - h * 0.38;
+        /* The hair above a large face comes first. */
+        double head = portrait->eyes_y - portrait->faces[0].height * 0.95;
+        y = fmin(y, head);
+    } else if (portrait->matte) {
+        double left, top, right, bottom;
+        person_box(portrait->matte, &left, &top, &right, &bottom);
+        x = (left + right) / 2 - w / 2;
+        y = top - h * 0.08;
+    }
+    x = fmax(0, fmin(x, photo->width - w));
+    y = fmax(0, fmin(y, photo->height - h));
+    *ret_part = (struct raster_part){x, y, w, h, false};
+}
+
+void portrait_contain(const struct portrait *portrait, int width, int height,
+                      struct raster_part *ret_part)
+{
+    double left, top, right, bottom;
+    person_box(portrait->matte, &left, &top, &right, &bottom);
+    double margin = 0.09, aspect = (double)width / height;
+    double h = (bottom - top) / (1 - 2 * margin), w = h * aspect;
+    if (w < (right - left) / (1 - 2 * margin)) {
+        w = (right - left) / (1 - 2 * margin);
+        h = w / aspect;
+    }
+    *ret_part = (struct raster_part){(left + right - w) / 2, (top + bottom - h) / 2, w, h, false};
+}
+
+void portrait_style_job(const struct portrait *portrait, const struct raster_part *part, int width,
+                        int height, struct style_job *ret_job)
+{
+    struct raster *photo = raster_sample(portrait->photo, part, width, height, RASTER_AS_IS);
+    ret_job->photo = raster_picture(photo, RASTER_AS_IS);
+    raster_free(photo);
+    ret_job->matte = NULL;
+    double scale = width / part->width;
+    if (portrait->matte) {
+        struct raster *matte = raster_sample(portrait->matte, part, width, height, RASTER_AS_IS);
+        for (int y = 0; y < height; y++) {
+            double py = part->y + (y + 0.5) / scale;
+            for (int x = 0; x < width; x++) {
+                double px = part->x + (x + 0.5) / scale;
+                if (px < 0 || py < 0 || px > portrait->photo->width || py > portrait->photo->height)
+                    raster_row(matte, y)[x] = 0;
+            }
+        }
+        ret_job->matte = raster_picture(matte, RASTER_AS_IS);
+        raster_free(matte);
+    }
+    ret_job->face_count = portrait->face_count;
+    for (size_t i = 0; i < portrait->face_count; i++) {
+        const struct style_face *face = &portrait->faces[i];
+        ret_job->faces[i] = (struct style_face){(face->x - part->x) * scale, (face->y - part->y) * scale,
+                                                face->width * scale, face->height * scale};
+    }
+}

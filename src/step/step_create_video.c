@@ -1,0 +1,207 @@
+#include "step/step.h"
+
+static const char *const aspect_ratios[] = {"16:9", "3:2", "4:3", "1:1", "3:4", "2:3", "9:16", NULL};
+
+static const struct step_param params[] = {
+    {.name = "image_url",
+     .type = STEP_PARAM_IMAGE,
+     .required = true,
+     .doc = "The picture that comes alive; a still of image_2_image moves by its real depth."},
+    {.name = "last_frame_url",
+     .type = STEP_PARAM_IMAGE,
+     .doc = "A picture that the clip turns into."},
+    {.name = "prompt",
+     .type = STEP_PARAM_TEXT,
+     .default_json = "\"\"",
+     .doc = "What happens; its words choose the camera and what is in the air offline."},
+    {.name = "duration",
+     .type = STEP_PARAM_NUMBER,
+     .default_json = "5",
+     .min = 1,
+     .max = 10,
+     .doc = "Seconds of the motion."},
+    {.name = "loop",
+     .type = STEP_PARAM_INTEGER,
+     .default_json = "1",
+     .min = 1,
+     .max = 6,
+     .doc = "How often the motion is shown; from two on it ends where it begins."},
+    {.name = "motion_type",
+     .type = STEP_PARAM_TEXT,
+     .max_length = 80,
+     .doc = "The model a provider is asked to use; StaticMotion holds the camera still offline."},
+    {.name = "camera_control",
+     .type = STEP_PARAM_TEXT,
+     .max_length = 200,
+     .doc = "The camera's move by name or in words: Pan left, Dolly zoom, Orbit right, ..."},
+    {.name = "aspect_ratio",
+     .type = STEP_PARAM_CHOICE,
+     .values = aspect_ratios,
+     .doc = "Shape of the clip; without it the one nearest to the picture's."},
+    {.name = "fps",
+     .type = STEP_PARAM_INTEGER,
+     .default_json = "30",
+     .min = 24,
+     .max = 60,
+     .doc = "Frames a second."},
+    {.name = "seed",
+     .type = STEP_PARAM_INTEGER,
+     .min = 0,
+     .max = 4294967295.0,
+     .doc = "Same inputs and seed give the same clip."},
+};
+
+#ifndef STEP_DESCRIPTORS_ONLY
+
+#include "media/clip.h"
+#include "media/image.h"
+#include "media/look.h"
+
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/mman.h>
+
+enum { PICTURE_SIDE_MAX_LOADED = 2880 };
+
+struct share {
+    struct step_run *run;
+    double from, share;
+};
+
+static bool advance(void *context, double fraction)
+{
+    const struct share *share = context;
+    return step_run_progress(share->run, share->from + fraction * share->share, NULL) == 0;
+}
+
+static int find_asset(void *context, const char *name, const void **ret_bytes, size_t *ret_size,
+                      struct err *err)
+{
+    return step_run_asset(context, name, ret_bytes, ret_size, err);
+}
+
+/* The given shape, else the one of the table that is nearest to the picture's. */
+static int choose_size(const struct step_run *run, const struct step_input *input, int *ret_width,
+                       int *ret_height, struct err *err)
+{
+    const char *given = step_run_text(run, "aspect_ratio");
+    if (given)
+        return image_aspect_size(given, ret_width, ret_height, err);
+    struct image_info info;
+    int rc = image_probe(input->fd, input->path, &info, err);
+    double wanted = rc == 0 ? log((double)info.width / info.height) : 0, best = INFINITY;
+    for (int i = 0; rc == 0 && aspect_ratios[i]; i++) {
+        int width, height;
+        rc = image_aspect_size(aspect_ratios[i], &width, &height, err);
+        double away = rc == 0 ? fabs(log((double)width / height) - wanted) : INFINITY;
+        if (away >= best)
+            continue;
+        best = away;
+        *ret_width = width;
+        *ret_height = height;
+    }
+    return rc;
+}
+
+/* The layers that the file carries for exactly this size; NULL when there are none. */
+static struct layers *read_layers(const struct step_input *input, int width, int height)
+{
+    if (input->size == 0 || input->size > LAYERS_FILE_MAX)
+        return NULL;
+    void *bytes = mmap(NULL, (size_t)input->size, PROT_READ, MAP_PRIVATE, input->fd, 0);
+    if (bytes == MAP_FAILED)
+        return NULL;
+    struct layers *layers = layers_read(bytes, (size_t)input->size);
+    munmap(bytes, (size_t)input->size);
+    if (layers && (layers->width != width || layers->height != height)) {
+        layers_free(layers);
+        layers = NULL;
+    }
+    return layers;
+}
+
+static int open_layers(struct step_run *run, const struct step_input *input, int width, int height,
+                       const struct media_monitor *monitor, struct layers **ret_layers,
+                       struct err *err)
+{
+    *ret_layers = read_layers(input, width, height);
+    if (*ret_layers)
+        return 0;
+    const struct media_assets assets = {run, find_asset};
+    struct picture *photo = NULL;
+    struct portrait *portrait CLEANUP(portrait) = NULL;
+    int rc = image_load(input->fd, input->path, PICTURE_SIDE_MAX_LOADED, PICTURE_SIDE_MAX_LOADED,
+                        false, &photo, err);
+    if (rc == 0)
+        rc = portrait_open(photo, &assets, monitor, &portrait, err);
+    if (rc < 0)
+        return rc;
+    *ret_layers = look_derive(portrait, width, height, run->seed);
+    look_add_weather(*ret_layers, step_run_text(run, "prompt"));
+    return 0;
+}
+
+static const struct move *choose_move(const struct step_run *run)
+{
+    const char *kind = step_run_text(run, "motion_type");
+    if (kind && strcasecmp(kind, "StaticMotion") == 0)
+        return move_choose("Static", NULL);
+    const char *name = step_run_text(run, "camera_control");
+    if (!name || !*name)
+        name = json_member_string(run->local, "camera");
+    const char *words = name && *name ? name : step_run_text(run, "prompt");
+    return move_choose(name, words);
+}
+
+static int run(struct step_run *run, struct err *err)
+{
+    const struct step_input *input = step_run_input(run, "image_url");
+    const struct step_input *last_input = step_run_input(run, "last_frame_url");
+    struct share share = {run, 0, 0.1};
+    const struct media_monitor monitor = {&share, advance};
+    struct layers *layers CLEANUP(layers) = NULL, *last CLEANUP(layers) = NULL;
+    int width = 0, height = 0, fd CLEANUP(fd) = -1;
+    run->provider = "local";
+    int rc = choose_size(run, input, &width, &height, err);
+    if (rc == 0)
+        rc = open_layers(run, input, width, height, &monitor, &layers, err);
+    if (rc == 0 && last_input)
+        rc = open_layers(run, last_input, width, height, &monitor, &last, err);
+    if (rc == 0)
+        rc = step_run_open_output(run, &fd, err);
+    if (rc < 0)
+        return rc;
+    const struct clip_settings settings = {
+        .move = choose_move(run),
+        .seconds = step_run_number(run, "duration", 5),
+        .fps = (int)step_run_integer(run, "fps", 30),
+        .rounds = (int)step_run_integer(run, "loop", 1),
+        .closed = json_member_bool(run->local, "closed", false) && !last,
+        .strength = 1,
+    };
+    share.from = 0.1;
+    share.share = 0.9;
+    rc = clip_write(layers, last, &settings, fd, &monitor, err);
+    if (rc < 0)
+        return rc;
+    int64_t frames = llrint(settings.seconds * settings.fps) * settings.rounds;
+    step_run_add_file(run, TAKE_FD(fd), "video/mp4", width, height, frames * 1000 / settings.fps);
+    return 0;
+}
+
+#endif
+
+const struct step_type step_create_video = {
+    .name = "create_video",
+    .summary = "Moves a camera through a picture by its depth, with what is in the air.",
+    .params = params,
+    .param_count = sizeof(params) / sizeof(params[0]),
+    .result = STEP_RESULT_VIDEO,
+    .place = STEP_PLACE_MEDIA,
+    .generative = true,
+    .credits = 100,
+    .weight = 8,
+    .timeout_s = 600,
+    .run = STEP_RUN(run),
+};

@@ -40,33 +40,7 @@ static int db_schema_version(struct db *db, int64_t *ret_version, struct err *er
     return rc < 0 ? rc : 0;
 }
 
-static int db_migrate_step(struct db *db, const struct db_migration *migration, struct err *err)
-{
-    int64_t version;
-    int rc = db_schema_version(db, &version, err);
-    if (rc < 0 || version >= migration->version)
-        return rc;
-    rc = db_script(db, migration->script, err);
-    if (rc == 0)
-        rc = db_run(db, QUERY_SCHEMA_ADVANCE, DB_VALUES(DB_INT(migration->version)), NULL, err);
-    return rc;
-}
-
-/* Runs `step` in a transaction, which also keeps out another process that migrates at the same time. */
-static int db_migrate_locked(struct db *db, const struct db_migration *migration, struct err *err)
-{
-    int rc = db_transact(db, DB_BEGIN_WRITE, err);
-    if (rc < 0)
-        return rc;
-    rc = db_migrate_step(db, migration, err);
-    if (rc == 0)
-        rc = db_transact(db, DB_COMMIT, err);
-    if (rc < 0)
-        db_transact(db, DB_ROLLBACK, NULL);
-    return rc;
-}
-
-int db_migrate(struct db *db, struct err *err)
+static int db_migrate_steps(struct db *db, struct err *err)
 {
     const struct db_driver *driver = db->driver;
     int64_t newest = driver->migrations[driver->migration_count - 1].version;
@@ -76,16 +50,31 @@ int db_migrate(struct db *db, struct err *err)
                        err);
     if (rc == 0)
         rc = db_schema_version(db, &version, err);
-    if (rc < 0)
-        return rc;
-    if (version > newest)
+    if (rc == 0 && version > newest)
         return err_set(err, ERR_STORAGE, NULL,
                        "The database was written by a newer version of this program (schema "
                        "%" PRId64 ", this one knows %" PRId64 ").",
                        version, newest);
     for (size_t i = 0; rc == 0 && i < driver->migration_count; i++) {
-        if (driver->migrations[i].version > version)
-            rc = db_migrate_locked(db, &driver->migrations[i], err);
+        const struct db_migration *migration = &driver->migrations[i];
+        if (migration->version <= version)
+            continue;
+        rc = db_script(db, migration->script, err);
+        if (rc == 0)
+            rc = db_run(db, QUERY_SCHEMA_ADVANCE, DB_VALUES(DB_INT(migration->version)), NULL, err);
     }
+    return rc;
+}
+
+int db_migrate(struct db *db, struct err *err)
+{
+    int rc = db_transact(db, DB_BEGIN_WRITE, err);
+    if (rc < 0)
+        return rc;
+    rc = db_migrate_steps(db, err);
+    if (rc == 0)
+        rc = db_transact(db, DB_COMMIT, err);
+    if (rc < 0)
+        db_transact(db, DB_ROLLBACK, NULL);
     return rc;
 }

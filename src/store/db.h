@@ -149,8 +149,8 @@ static inline void cleanup_db_rows(struct db_rows *rows)
     db_rows_end(rows);
 }
 
-/* Brings the schema up to the newest version, each step in a transaction of its own. ERR_STORAGE when the database is
- * newer than this program. */
+/* Brings the schema up to the newest version in one transaction, which also keeps out another process that does the same.
+ * ERR_STORAGE when the database is newer than this program. */
 int db_migrate(struct db *db, struct err *err);
 
 CLEANUP_DEFINE(db, struct db, db_close);

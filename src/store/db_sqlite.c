@@ -139,6 +139,19 @@ static void sqlite_configure(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+/* The change to WAL does not wait for other processes by itself. */
+static int sqlite_exec_patiently(sqlite3 *connection, const char *text)
+{
+    enum { PAUSE_MS = 5 };
+    int code = SQLITE_BUSY;
+    for (int waited = 0; code == SQLITE_BUSY && waited < SQLITE_BUSY_MS; waited += PAUSE_MS) {
+        if (waited > 0)
+            sqlite3_sleep(PAUSE_MS);
+        code = sqlite3_exec(connection, text, NULL, NULL, NULL) & 0xFF;
+    }
+    return code;
+}
+
 static int sqlite_connect(const char *location, const char *pragmas, sqlite3 **ret_connection,
                           struct err *err)
 {
@@ -152,7 +165,7 @@ static int sqlite_connect(const char *location, const char *pragmas, sqlite3 **r
     if (code == SQLITE_OK)
         code = sqlite3_busy_timeout(connection, SQLITE_BUSY_MS);
     if (code == SQLITE_OK)
-        code = sqlite3_exec(connection, pragmas, NULL, NULL, NULL);
+        code = sqlite_exec_patiently(connection, pragmas);
     if (code != SQLITE_OK) {
         err_set(err, ERR_STORAGE, location, "The database %s cannot be opened: %s.", location,
                 connection ? sqlite3_errmsg(connection) : sqlite3_errstr(code));

@@ -90,15 +90,21 @@ static void place_full(const struct compose_settings *settings, const struct out
 
 /* The scale at which the frame ends where the person is still whole. */
 static double scale_half(const struct compose_settings *settings, const struct outline *outline,
-                         const struct measures *face, double photo_height, double eyes_at)
+                         const struct measures *face, double photo_width, double photo_height,
+                         double eyes_at)
 {
     double width = settings->width, height = settings->height;
-    double natural = fmin(height * 0.21 / face->face_height, width * 0.24 / face->face_width);
+    double natural = fmin(height * 0.21 / face->face_height, width * 0.215 / face->face_width);
     double largest = fmin(height * 0.36 / face->face_height, width * 0.46 / face->face_width);
     double bottom = outline->cut_bottom ? photo_height : outline->bottom - face->face_height * 0.06;
-    double sides = fmin(outline->cut_left, outline->cut_right);
     double below = height - eyes_at;
     double scale = fmax(natural, below / fmax(bottom - face->eyes_y, 1));
+    /* A side that lies outside the frame may cut the person wherever it does. */
+    double sides = photo_height;
+    if (face->eyes_x * scale < width / 2)
+        sides = fmin(sides, outline->cut_left);
+    if ((photo_width - face->eyes_x) * scale < width / 2)
+        sides = fmin(sides, outline->cut_right);
     double whole = below / fmax(fmin(bottom, sides) - face->eyes_y, 1);
     if (whole > scale && whole <= largest)
         scale = whole;
@@ -144,7 +150,7 @@ void compose_frame(const struct compose_subject *subject, const struct compose_s
     double width = settings->width, height = settings->height;
     double photo_width = subject->matte->width, photo_height = subject->matte->height;
     double eyes_at = height * (width < height ? 0.345 : 0.37);
-    ret_place->scale = scale_half(settings, &outline, &face, photo_height, eyes_at);
+    ret_place->scale = scale_half(settings, &outline, &face, photo_width, photo_height, eyes_at);
     ret_place->y = eyes_at - face.eyes_y * ret_place->scale;
     /* A short bust sinks rather than float. */
     double bottom = outline.cut_bottom ? photo_height : outline.bottom - face.face_height * 0.06;

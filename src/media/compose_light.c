@@ -41,7 +41,7 @@ static void sharpen(struct raster *colours, double scale)
 {
     if (scale < 1.25)
         return;
-    struct raster *soft = raster_resize(colours, colours->width, colours->height);
+    struct raster *soft = raster_copy(colours);
     raster_blur(soft, (float)scale * 0.8f);
     size_t count = (size_t)colours->width * (size_t)colours->height * 3;
     float amount = scale > 2 ? 0.7f : 0.45f;
@@ -99,7 +99,7 @@ static struct raster *relief(const struct compose_canvas *canvas, const struct c
     size_t count = (size_t)alpha->width * (size_t)alpha->height;
     static const float sizes[3] = {0.012f, 0.035f, 0.09f};
     for (int s = 0; s < 3; s++) {
-        struct raster *round = raster_resize(alpha, alpha->width, alpha->height);
+        struct raster *round = raster_copy(alpha);
         float sigma = sizes[s] * (float)alpha->height;
         raster_blur(round, sigma);
         for (size_t i = 0; i < count; i++)
@@ -232,11 +232,12 @@ static void relight_pixel(const struct relight *job, int x, int y, float *pixel)
     /* The plate's light creeps around the edge, most where the plate is brighter than the person. */
     float wrap = (1 - inside) * (1 - inside);
     float own = luminance(pixel);
+    float shade[3], around[3];
+    raster_at3(job->shade, u, v, shade);
+    raster_at3(canvas->around, u, v, around);
     for (int c = 0; c < 3; c++) {
-        float shade = raster_clamp(raster_at(job->shade, u, v, c), 0.42f, 1.65f);
-        float value = pixel[c] * job->match.gain[c] * shade;
-        float around = raster_at(canvas->around, u, v, c);
-        value += wrap * 0.55f * around * (1 - raster_clamp(value, 0, 1));
+        float value = pixel[c] * job->match.gain[c] * raster_clamp(shade[c], 0.42f, 1.65f);
+        value += wrap * 0.55f * around[c] * (1 - raster_clamp(value, 0, 1));
         value += rim * job->rim_colour[c] * (0.10f + own) * (1 - 0.5f * raster_clamp(value, 0, 1));
         pixel[c] = value * (1 - job->match.lift[c]) + job->match.lift[c];
     }
@@ -257,7 +258,7 @@ static void relight_band(void *context, int first, int last)
 /* What lies in the light from behind: covered here, but not a little further towards the light. */
 static struct raster *rim_map(const struct compose_canvas *canvas, const struct raster *alpha)
 {
-    struct raster *behind = raster_resize(alpha, alpha->width, alpha->height);
+    struct raster *behind = raster_copy(alpha);
     raster_blur(behind, (float)alpha->height * 0.0045f);
     struct raster *rim = raster_new(alpha->width, alpha->height, 1);
     float offset = (float)alpha->height * 0.0075f;

@@ -109,12 +109,12 @@ static void focus_band(void *context, int first, int last)
             float u = ((float)x + 0.5f) * job->by - 0.5f;
             float to_soft = blur < 0.5f ? blur * 2 : 1, to_softer = blur < 0.5f ? 0 : blur * 2 - 1;
             to_softer = to_softer > 1 ? 1 : to_softer;
+            float soft[3], softer[3];
+            raster_at3(job->soft, u, v, soft);
+            raster_at3(job->softer, u, v, softer);
             for (int c = 0; c < 3; c++) {
-                float soft = raster_at(job->soft, u, v, c);
-                float value = row[c] + (soft - row[c]) * to_soft;
-                if (to_softer > 0)
-                    value += (raster_at(job->softer, u, v, c) - value) * to_softer;
-                row[c] = value;
+                float value = row[c] + (soft[c] - row[c]) * to_soft;
+                row[c] = value + (softer[c] - value) * to_softer;
             }
         }
     }
@@ -128,7 +128,7 @@ static void focus_plate(struct compose_canvas *canvas, bool full)
     float sigma = across * (full ? 0.0011f : 0.0036f) * 0.5f;
     struct raster *soft = raster_resize(canvas->plate, half_width, half_height);
     raise_highlights(soft);
-    struct raster *softer = raster_resize(soft, half_width, half_height);
+    struct raster *softer = raster_copy(soft);
     raster_blur(soft, sigma * 0.5f);
     raster_blur(softer, sigma);
     struct focus job = {canvas, soft, softer, 0.5f};

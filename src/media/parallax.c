@@ -13,7 +13,7 @@
  * point; colours are mixed in eighths of bytes of 32-bit pixels. Two threads share the rows, and each pixel depends
  * on nothing but the frame's numbers, so the same input gives the same bytes on any machine.
  */
-enum { CELL_X = 16, CELL_Y = 8, GRAIN_SIDE = 256, FRONT_NEARNESS_PERCENT = 160 };
+enum { CELL_X = 16, CELL_Y = 8, GRAIN_SIDE = 256, FRONT_NEARNESS_PERCENT = 160, LINEAR_STEPS = 8192 };
 
 #define NEARNESS_MAX 2.0f
 
@@ -33,10 +33,12 @@ struct parallax {
     uint16_t *vignette;                 /* 0..256 for blocks of 8 pixels */
     int8_t *grain;                      /* GRAIN_SIDE rows of GRAIN_SIDE pixels, each four times */
     uint32_t *frame;
+    uint16_t linear[256];               /* of sRGB, 0..LINEAR_STEPS */
+    uint8_t encoded[LINEAR_STEPS + 1];
 };
 
 typedef uint8_t lanes8 __attribute__((vector_size(8)));
-typedef uint16_t lanes16 __attribute__((vector_size(16)));
+typedef int16_t lanes16 __attribute__((vector_size(16)));
 
 /* --- preparing --------------------------------------------------------------------------------- */
 
@@ -125,6 +127,14 @@ static void prepare_finish(struct parallax *p)
     raster_free(noise);
 }
 
+static void prepare_tables(struct parallax *p)
+{
+    for (int i = 0; i < 256; i++)
+        p->linear[i] = (uint16_t)lrintf(raster_linear_table()[i] * LINEAR_STEPS);
+    for (int i = 0; i <= LINEAR_STEPS; i++)
+        p->encoded[i] = (uint8_t)(raster_encode((float)i / LINEAR_STEPS) + 0.5f);
+}
+
 struct parallax *parallax_new(const struct layers *layers, float seconds)
 {
     assert(layers->clean && layers->depth);
@@ -142,6 +152,7 @@ struct parallax *parallax_new(const struct layers *layers, float seconds)
     p->source_y = mem_array(corners, sizeof(int32_t));
     prepare_nearness(p, layers);
     prepare_finish(p);
+    prepare_tables(p);
     p->frame = mem_array((size_t)p->columns * CELL_X * (size_t)layers->height, sizeof(uint32_t));
     return p;
 }
@@ -195,26 +206,52 @@ static int32_t fixed(float v)
     return (int32_t)lrintf(raster_clamp(v, -16000, 16000) * 65536);
 }
 
-static inline uint32_t mix_pair(const uint32_t *above, const uint32_t *below, uint32_t x, uint32_t y)
+/* Of a place in a sheet: the two pixels there, mixed with the two below; eight lanes of 16 bit. */
+static inline lanes16 mix_rows(const struct sheet *sheet, int32_t x, int32_t y)
 {
+    const uint32_t *above = sheet->pixels + (size_t)(y >> 16) * (size_t)sheet->width + (x >> 16);
     lanes8 a, b;
     memcpy(&a, above, sizeof(a));
-    memcpy(&b, below, sizeof(b));
-    uint16_t fy = (uint16_t)((y >> 8) & 255), fx = (uint16_t)((x >> 8) & 255);
-    uint16_t gy = (uint16_t)(256 - fy), gx = (uint16_t)(256 - fx);
-    lanes16 rows = (__builtin_convertvector(a, lanes16) * gy + __builtin_convertvector(b, lanes16) * fy +
-                    128) >> 8;
-    const lanes16 weights = {gx, gx, gx, gx, fx, fx, fx, fx};
-    lanes16 parts = rows * weights;
-    uint64_t halves[2];
-    memcpy(halves, &parts, sizeof(halves));
-    uint64_t sum = halves[0] + halves[1] + 0x0080008000800080u;
-    sum = (sum >> 8) & 0x00ff00ff00ff00ffu;
-    sum = (sum | sum >> 8) & 0x0000ffff0000ffffu;
-    return (uint32_t)(sum | sum >> 16);
+    memcpy(&b, above + sheet->width, sizeof(b));
+    lanes16 top = __builtin_convertvector(a, lanes16), low = __builtin_convertvector(b, lanes16);
+    return top + (((low - top) * (int16_t)((y >> 9) & 127)) >> 7);
 }
 
-/* `count` pixels from a run through the sheet; the sheet's edge goes on outside. */
+/* `count` (even) pixels of a run that lies within the sheet. */
+static void sheet_run_inside(const struct sheet *sheet, int32_t x, int32_t y, int32_t step_x,
+                             int32_t step_y, int count, uint32_t *to)
+{
+    for (int i = 0; i < count; i += 2) {
+        lanes16 first = mix_rows(sheet, x, y);
+        int16_t part = (int16_t)((x >> 9) & 127);
+        x += step_x;
+        y += step_y;
+        lanes16 second = mix_rows(sheet, x, y);
+        int16_t other = (int16_t)((x >> 9) & 127);
+        x += step_x;
+        y += step_y;
+        const lanes16 parts = {part, part, part, part, other, other, other, other};
+        lanes16 left = __builtin_shufflevector(first, second, 0, 1, 2, 3, 8, 9, 10, 11);
+        lanes16 right = __builtin_shufflevector(first, second, 4, 5, 6, 7, 12, 13, 14, 15);
+        lanes8 done = __builtin_convertvector(left + (((right - left) * parts) >> 7), lanes8);
+        memcpy(to + i, &done, sizeof(done));
+    }
+}
+
+/* The same where the run leaves the sheet: its edge goes on. */
+static void sheet_run_outside(const struct sheet *sheet, int32_t x, int32_t y, int32_t step_x,
+                              int32_t step_y, int count, uint32_t *to)
+{
+    int32_t right = (sheet->width - 1) << 16, bottom = (sheet->height - 1) << 16;
+    for (int i = 0; i < count; i++, x += step_x, y += step_y) {
+        uint32_t pair[2];
+        int32_t at_x = x < 0 ? 0 : x > right ? right : x, at_y = y < 0 ? 0 : y > bottom ? bottom : y;
+        sheet_run_inside(sheet, at_x, at_y, 0, 0, 2, pair);
+        to[i] = pair[0];
+    }
+}
+
+/* `count` (even) pixels from a run through the sheet. */
 static void sheet_run(const struct sheet *sheet, int32_t x, int32_t y, int32_t step_x, int32_t step_y,
                       int count, uint32_t *to)
 {
@@ -222,15 +259,7 @@ static void sheet_run(const struct sheet *sheet, int32_t x, int32_t y, int32_t s
     int64_t end_x = x + (int64_t)step_x * count, end_y = y + (int64_t)step_y * count;
     bool inside = x >= 0 && x < right && end_x >= 0 && end_x < right && y >= 0 && y < bottom &&
                   end_y >= 0 && end_y < bottom;
-    for (int i = 0; i < count; i++, x += step_x, y += step_y) {
-        int32_t at_x = x, at_y = y;
-        if (!inside) {
-            at_x = x < 0 ? 0 : x > right ? right : x;
-            at_y = y < 0 ? 0 : y > bottom ? bottom : y;
-        }
-        const uint32_t *above = sheet->pixels + (size_t)(at_y >> 16) * (size_t)sheet->width + (at_x >> 16);
-        to[i] = mix_pair(above, above + sheet->width, (uint32_t)at_x, (uint32_t)at_y);
-    }
+    (inside ? sheet_run_inside : sheet_run_outside)(sheet, x, y, step_x, step_y, count, to);
 }
 
 static void shot_clean_row(const struct shot *shot, int y, uint32_t *row)
@@ -252,21 +281,15 @@ static void shot_clean_row(const struct shot *shot, int y, uint32_t *row)
 }
 
 /* Edges mix in linear light, as the light behind a hair does. */
-static uint32_t over_pixel(uint32_t below, uint32_t over)
+static uint32_t over_pixel(const struct parallax *p, uint32_t below, uint32_t over)
 {
     uint32_t alpha = over >> 24;
-    if (alpha == 255)
-        return over;
-    if (alpha == 0)
-        return below;
-    const float *linear = raster_linear_table();
-    float part = (float)alpha * (1 / 255.0f);
     uint32_t result = 0xff000000u;
     for (int shift = 0; shift < 24; shift += 8) {
         uint32_t full = (((over >> shift) & 255) * 255 + alpha / 2) / alpha;
-        float light = linear[(below >> shift) & 255] * (1 - part) +
-                      linear[full > 255 ? 255 : full] * part;
-        result |= (uint32_t)(raster_encode(light) + 0.5f) << shift;
+        uint32_t light = p->linear[(below >> shift) & 255] * (255 - alpha) +
+                         p->linear[full > 255 ? 255 : full] * alpha;
+        result |= (uint32_t)p->encoded[light / 255] << shift;
     }
     return result;
 }
@@ -282,7 +305,7 @@ static void shot_sheet(const struct shot *shot, const struct sheet *sheet, float
     shot_source(shot, nearness, 0, (float)width, &x2, &y2);
     float step_x = (x1 - x0) / (float)width, step_y = (y1 - y0) / (float)width;
     float down_x = (x2 - x0) / (float)width, down_y = (y2 - y0) / (float)width;
-    uint32_t *line = mem_array((size_t)stride, sizeof(uint32_t));
+    uint32_t *line = mem_array((size_t)stride + 2, sizeof(uint32_t));
     for (int y = first; y < last; y++) {
         float sx = x0 + down_x * (float)y, sy = y0 + down_y * (float)y;
         float low_y = sy < sy + step_y * (float)width ? sy : sy + step_y * (float)width;
@@ -291,15 +314,18 @@ static void shot_sheet(const struct shot *shot, const struct sheet *sheet, float
             continue;
         int from = (int)floorf(((float)sheet->left - 1 - sx) / step_x) - 1;
         int to = (int)ceilf(((float)sheet->right - sx) / step_x) + 1;
-        from = from < 0 ? 0 : from;
+        from = from < 0 ? 0 : from & ~1;
         to = to > width ? width : to;
         if (from >= to)
             continue;
         sheet_run(sheet, fixed(sx + step_x * (float)from), fixed(sy + step_y * (float)from),
-                  fixed(step_x), fixed(step_y), to - from, line);
+                  fixed(step_x), fixed(step_y), (to - from + 1) & ~1, line);
         uint32_t *row = shot->p->frame + (size_t)y * (size_t)stride;
-        for (int x = from; x < to; x++)
-            row[x] = over_pixel(row[x], line[x - from]);
+        for (int x = from; x < to; x++) {
+            uint32_t over = line[x - from], alpha = over >> 24;
+            if (alpha > 0)
+                row[x] = alpha == 255 ? over : over_pixel(shot->p, row[x], over);
+        }
     }
     free(line);
 }
@@ -363,7 +389,13 @@ static void shot_finish_row(const struct shot *shot, int y)
             v = v < 0 ? 0 : v;
             done[i] = (uint8_t)(v > 255 ? 255 : v);
         }
-        int count = width - b * 8 < 8 ? width - b * 8 : 8;
+        int count = width - b * 8;
+        if (count > 8) {
+            /* Four bytes at once: the next pixel covers the last of them. */
+            for (int i = 0; i < 8; i++, to += 3)
+                memcpy(to, done + i * 4, 4);
+            continue;
+        }
         for (int i = 0; i < count; i++, to += 3)
             memcpy(to, done + i * 4, 3);
     }

@@ -56,6 +56,14 @@ struct raster *raster_new(int width, int height, int channels)
     return raster;
 }
 
+struct raster *raster_copy(const struct raster *source)
+{
+    struct raster *raster = mem_dup(source, sizeof(*source));
+    size_t count = (size_t)source->width * (size_t)source->height * (size_t)source->channels;
+    raster->values = mem_dup(source->values, count * sizeof(float));
+    return raster;
+}
+
 void raster_free(struct raster *raster)
 {
     if (!raster)
@@ -77,6 +85,21 @@ float raster_at(const struct raster *raster, float x, float y, int channel)
     float top = a[x0 * c + channel] + (a[x1 * c + channel] - a[x0 * c + channel]) * fx;
     float low = b[x0 * c + channel] + (b[x1 * c + channel] - b[x0 * c + channel]) * fx;
     return top + (low - top) * fy;
+}
+
+void raster_at3(const struct raster *raster, float x, float y, float ret[3])
+{
+    x = raster_clamp(x, 0, (float)(raster->width - 1));
+    y = raster_clamp(y, 0, (float)(raster->height - 1));
+    int x0 = (int)x, y0 = (int)y, channels = raster->channels;
+    int next = x0 + 1 < raster->width ? channels : 0;
+    float fx = x - (float)x0, fy = y - (float)y0;
+    const float *a = raster_row(raster, y0) + x0 * channels;
+    const float *b = y0 + 1 < raster->height ? a + (size_t)raster->width * (size_t)channels : a;
+    for (int c = 0; c < 3; c++) {
+        float top = a[c] + (a[next + c] - a[c]) * fx, low = b[c] + (b[next + c] - b[c]) * fx;
+        ret[c] = top + (low - top) * fy;
+    }
 }
 
 /* --- row bands --------------------------------------------------------------------------------- */
@@ -179,9 +202,11 @@ static void resample_load_row(const struct resample *job, int y, float *row)
     }
 }
 
-static void resample_across(const struct resample *job, const float *from, float *to)
+/* With the number of channels known where it is inlined. */
+static inline __attribute__((always_inline)) void across(const struct resample *job, int channels,
+                                                         const float *from, float *to)
 {
-    int channels = job->result->channels, taps = job->across.taps;
+    int taps = job->across.taps;
     const int *index = job->across.index;
     const float *weights = job->across.weights;
     for (int x = 0; x < job->result->width; x++, index += taps, weights += taps, to += channels) {
@@ -193,6 +218,23 @@ static void resample_across(const struct resample *job, const float *from, float
         }
         for (int c = 0; c < channels; c++)
             to[c] = sums[c];
+    }
+}
+
+static void resample_across(const struct resample *job, const float *from, float *to)
+{
+    switch (job->result->channels) {
+    case 1:
+        across(job, 1, from, to);
+        break;
+    case 3:
+        across(job, 3, from, to);
+        break;
+    case 4:
+        across(job, 4, from, to);
+        break;
+    default:
+        across(job, job->result->channels, from, to);
     }
 }
 
@@ -272,28 +314,46 @@ struct blur {
     int radius;
 };
 
+static inline __attribute__((always_inline)) void blur_row(float *row, float *line, int width,
+                                                           int radius, int channels)
+{
+    float scale = 1.0f / (float)(2 * radius + 1);
+    memcpy(line + radius * channels, row, sizeof(float) * (size_t)width * (size_t)channels);
+    for (int x = 0; x < radius; x++) {
+        for (int c = 0; c < channels; c++)
+            line[x * channels + c] = row[c];
+    }
+    for (int x = width + radius; x <= width + 2 * radius; x++) {
+        for (int c = 0; c < channels; c++)
+            line[x * channels + c] = row[(width - 1) * channels + c];
+    }
+    float sums[4] = {0};
+    for (int x = 0; x <= 2 * radius; x++) {
+        for (int c = 0; c < channels; c++)
+            sums[c] += line[x * channels + c];
+    }
+    const float *leaving = line, *entering = line + (2 * radius + 1) * channels;
+    for (int x = 0; x < width; x++, row += channels) {
+        for (int c = 0; c < channels; c++) {
+            row[c] = sums[c] * scale;
+            sums[c] += *entering++ - *leaving++;
+        }
+    }
+}
+
 static void blur_across(void *context, int first, int last)
 {
     const struct blur *job = context;
     int width = job->raster->width, channels = job->raster->channels, radius = job->radius;
-    float scale = 1.0f / (float)(2 * radius + 1);
-    float *line = mem_array((size_t)(width + 2 * radius + 1) * (size_t)channels, sizeof(float));
+    float *line = mem_array((size_t)(width + 2 * radius + 2) * (size_t)channels, sizeof(float));
     for (int y = first; y < last; y++) {
         float *row = raster_row(job->raster, y);
-        for (int x = -radius; x <= width + radius; x++) {
-            int from = x < 0 ? 0 : x >= width ? width - 1 : x;
-            memcpy(line + (size_t)(x + radius) * (size_t)channels, row + (size_t)from * (size_t)channels,
-                   sizeof(float) * (size_t)channels);
-        }
-        for (int c = 0; c < channels; c++) {
-            float sum = 0;
-            for (int x = 0; x <= 2 * radius; x++)
-                sum += line[x * channels + c];
-            for (int x = 0; x < width; x++) {
-                row[x * channels + c] = sum * scale;
-                sum += line[(x + 2 * radius + 1) * channels + c] - line[x * channels + c];
-            }
-        }
+        if (channels == 1)
+            blur_row(row, line, width, radius, 1);
+        else if (channels == 3)
+            blur_row(row, line, width, radius, 3);
+        else
+            blur_row(row, line, width, radius, channels);
     }
     free(line);
 }

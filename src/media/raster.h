@@ -16,7 +16,8 @@ struct raster {
 };
 
 struct raster *raster_new(int width, int height, int channels); /* zeroed */
-void raster_free(struct raster *raster);                        /* NULL allowed */
+struct raster *raster_copy(const struct raster *source);
+void raster_free(struct raster *raster); /* NULL allowed */
 CLEANUP_DEFINE(raster, struct raster, raster_free);
 
 static inline float *raster_row(const struct raster *raster, int y)
@@ -26,6 +27,8 @@ static inline float *raster_row(const struct raster *raster, int y)
 
 /* Bilinear value of one channel at pixel centres 0..width-1; the edge goes on outside. */
 float raster_at(const struct raster *raster, float x, float y, int channel);
+/* The first three channels at once. */
+void raster_at3(const struct raster *raster, float x, float y, float ret[3]);
 
 /* 8-bit sRGB to linear light and back (0..255 with a fraction, before rounding). */
 const float *raster_linear_table(void); /* 256 entries */

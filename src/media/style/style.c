@@ -130,8 +130,8 @@ float style_band(float value, float bands, float hardness)
 
 struct raster *style_lines(const struct raster *luminance, float width, float threshold)
 {
-    struct raster *fine = raster_resize(luminance, luminance->width, luminance->height);
-    struct raster *wide = raster_resize(luminance, luminance->width, luminance->height);
+    struct raster *fine = raster_copy(luminance);
+    struct raster *wide = raster_copy(luminance);
     raster_blur(fine, width);
     raster_blur(wide, width * 1.7f);
     size_t count = (size_t)fine->width * (size_t)fine->height;

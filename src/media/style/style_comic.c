@@ -53,7 +53,7 @@ static struct raster *comic_ink(const struct raster *light, const struct raster 
     style_drop_specks(ink, (int)(46 * scale * scale));
     struct raster *fine = style_lines(light, 0.95f * scale, 0.018f);
     style_drop_specks(fine, (int)(26 * scale * scale));
-    struct raster *black = raster_resize(light, light->width, light->height);
+    struct raster *black = raster_copy(light);
     raster_blur(black, 1.5f * scale);
     size_t count = (size_t)ink->width * (size_t)ink->height;
     for (size_t i = 0; i < count; i++)

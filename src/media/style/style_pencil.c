@@ -35,10 +35,10 @@ static float pencil_cover(const struct pencil *job, int x, int y, float dark, fl
         cover += (1 - cover) * more * raster_smoothstep(0.46f, 0.66f, dark);
     }
     /* Faces are shaded with the side of the lead: even, with little stroke. */
-    float even = dark * dark * 0.35f + dark * 0.55f;
-    float soft = 0.30f + 0.42f * face;
-    cover = cover * dark * 1.25f * (1 - soft) + even * soft;
-    cover *= 0.72f + 0.56f * tooth;
+    float even = dark * dark * 0.42f + dark * 0.44f;
+    float soft = 0.34f + 0.34f * face;
+    cover = cover * (0.30f + 0.70f * dark) * (1 - soft) + even * soft;
+    cover *= 0.66f + 0.62f * tooth;
     return raster_clamp(cover, 0, 1);
 }
 
@@ -54,7 +54,7 @@ static void pencil_band(void *context, int first, int last)
             float cover = dark > 0.004f ? pencil_cover(job, x, y, dark, face[x]) : 0;
             float tooth = raster_smooth_noise((float)x / (1.3f * job->scale), (float)y / (1.3f * job->scale), 78);
             float line = lines[x] * raster_smoothstep(0.02f, 0.5f, ground[x]) * (0.62f + 0.5f * tooth);
-            float graphite = 1 - (1 - cover * 0.86f) * (1 - raster_clamp(line, 0, 1) * 0.80f);
+            float graphite = 1 - (1 - cover * 0.80f) * (1 - raster_clamp(line, 0, 1) * 0.80f);
             float fibre = raster_smooth_noise((float)x / (6 * job->scale), (float)y / (3.2f * job->scale), 79);
             float paper = 1 - 0.028f * tooth - 0.022f * fibre;
             static const float white[3] = {0.972f, 0.962f, 0.938f}, lead[3] = {0.155f, 0.160f, 0.175f};
@@ -67,7 +67,7 @@ static void pencil_band(void *context, int first, int last)
 /* Luminance spread to the paper's range: the lights stay paper, the darks keep their drawing. */
 static struct raster *pencil_tone(const struct raster *light, const struct raster *faces, float scale)
 {
-    struct raster *tone = raster_resize(light, light->width, light->height);
+    struct raster *tone = raster_copy(light);
     struct raster *wide = raster_resize(light, light->width / 8 + 1, light->height / 8 + 1);
     raster_blur(wide, 7 * scale);
     size_t width = (size_t)tone->width;
@@ -78,13 +78,39 @@ static struct raster *pencil_tone(const struct raster *light, const struct raste
             float face = raster_row(faces, y)[x];
             /* Part of the dodge of a darkroom sketch: what is as light as its surroundings becomes paper. */
             float dodged = raster_clamp(*value / (around * 0.88f + 0.10f), 0, 1);
-            float mix = 0.50f + 0.12f * face;
+            float mix = 0.34f + 0.06f * face;
             float v = *value * (1 - mix) + dodged * mix;
-            *value = raster_smoothstep(0.06f, 0.94f, powf(v, 0.92f - 0.12f * face));
+            *value = raster_smoothstep(-0.06f, 0.97f - 0.05f * face, v);
         }
     }
     raster_free(wide);
     return tone;
+}
+
+/* Behind the person the page stays nearly white; where the photo ends below, the drawing runs out. */
+static void pencil_ground(struct raster *ground, float scale, uint32_t seed)
+{
+    struct raster *wide = raster_resize(ground, ground->width / 8 + 1, ground->height / 8 + 1);
+    int bottom = 0;
+    for (int y = 0; y < ground->height; y++) {
+        for (int x = 0; x < ground->width; x += 4)
+            bottom = raster_row(ground, y)[x] > 0.5f ? y : bottom;
+    }
+    bool runs_out = bottom < ground->height - 4;
+    raster_blur(wide, 4.5f * scale);
+    for (int y = 0; y < ground->height; y++) {
+        float left = ((float)bottom - (float)y) / (0.20f * (float)ground->height);
+        for (int x = 0; x < ground->width; x++) {
+            float *value = raster_row(ground, y) + x;
+            float near = raster_at(wide, (float)x / 8, (float)y / 8, 0);
+            *value = fmaxf(*value, 0.30f * near * near);
+            if (!runs_out || left > 1.5f)
+                continue;
+            float ragged = raster_smooth_noise((float)x / (34 * scale), (float)y / (60 * scale), seed + 5);
+            *value *= raster_smoothstep(0.02f, 0.75f, left - 0.45f * ragged + 0.05f);
+        }
+    }
+    raster_free(wide);
 }
 
 static int pencil_run(const struct style_job *job, struct picture **ret_picture, struct err *err)
@@ -95,21 +121,11 @@ static int pencil_run(const struct style_job *job, struct picture **ret_picture,
     struct raster *light = style_luminance(rgb), *faces = style_faces(job), *ground = style_matte(job);
     raster_free(rgb);
     int rc = style_progress(job, 0.25, err);
-    if (job->matte) {
-        struct raster *wide = raster_resize(ground, ground->width / 8 + 1, ground->height / 8 + 1);
-        raster_blur(wide, 4.5f * scale);
-        for (int y = 0; y < ground->height; y++) {
-            for (int x = 0; x < ground->width; x++) {
-                float *value = raster_row(ground, y) + x;
-                float near = raster_at(wide, (float)x / 8, (float)y / 8, 0);
-                *value = fmaxf(*value, 0.42f * near * near);
-            }
-        }
-        raster_free(wide);
-    }
+    if (job->matte)
+        pencil_ground(ground, scale, job->seed);
     struct raster *tone = pencil_tone(light, faces, scale);
     struct raster *lines = style_lines(light, 1.0f * scale, 0.016f);
-    struct raster *fine = style_lines(light, 0.7f * scale, 0.018f);
+    struct raster *fine = style_lines(light, 0.7f * scale, 0.014f);
     size_t count = (size_t)lines->width * (size_t)lines->height;
     for (size_t i = 0; i < count; i++)
         lines->values[i] += (fine->values[i] * 0.8f - lines->values[i]) * faces->values[i];

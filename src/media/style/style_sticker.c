@@ -67,7 +67,7 @@ static void sticker_band(void *context, int first, int last)
 /* The outline of scissors: without holes of the size of the rim and without thin ends. */
 static struct raster *sticker_outline(const struct raster *matte, float rim, float scale)
 {
-    struct raster *round = raster_resize(matte, matte->width, matte->height);
+    struct raster *round = raster_copy(matte);
     raster_blur(round, 3.5f * scale);
     struct raster *wide = style_distance(round, rim * 3);
     size_t count = (size_t)wide->width * (size_t)wide->height;

@@ -37,6 +37,16 @@ struct video_result {
     int64_t duration_ms;
 };
 
+/* A picture over a video. */
+struct video_logo {
+    const struct picture *rgba; /* in its final size */
+    int x, y; /* left upper corner in pixels of the video, rounded down to even; may lie partly
+                 outside */
+    double opacity; /* 0..1 */
+    double start_s; /* seen from here */
+    double end_s;   /* until before this; 0: to the end */
+};
+
 /* --- reading frames --- */
 
 struct video_reader;
@@ -55,16 +65,6 @@ int video_reader_at(struct video_reader *reader, double seconds, struct picture 
 /* --- whole passes: one decode, one encode, any input size and rate. Results are H.264 High,
  * yuv420p, BT.709, constant rate, faststart MP4; the same inputs give the same bytes. ERR_CANCELLED
  * when the monitor says so. --- */
-
-/* A picture over a video. */
-struct video_logo {
-    const struct picture *rgba; /* in its final size */
-    int x, y; /* left upper corner in pixels of the video, rounded down to even; may lie partly
-                 outside */
-    double opacity; /* 0..1 */
-    double start_s; /* seen from here */
-    double end_s;   /* until before this; 0: to the end */
-};
 
 /* Sound is copied when MP4 can hold it as it is, else it becomes AAC. */
 int video_overlay_logo(int fd_in, const char *path, const struct video_logo *logo,
@@ -114,8 +114,9 @@ struct video_writer;
 struct video_writer_settings {
     int width, height; /* even */
     int rate_numerator, rate_denominator;
-    int64_t frame_count; /* for the average bit rate bounds; 0 unknown */
-    const char *title;   /* metadata, NULL */
+    int64_t frame_count;           /* for the average bit rate bounds; 0 unknown */
+    const char *title;             /* metadata, NULL */
+    const struct video_logo *logo; /* drawn over every frame; NULL */
     /* Only the next step reads the file: cheap to write, nearly free of loss, two to four times the
      * bytes. */
     bool intermediate;

@@ -1,5 +1,5 @@
 #include "base/arena.h"
-#include "media/video.h"
+#include "media/video_blend.h"
 #include "media/video_sink.h"
 
 #include <assert.h>
@@ -11,6 +11,8 @@ struct video_writer {
     struct SwsContext *scaler;
     AVFrame *frame;
     int width, height;
+    AVRational rate;
+    struct video_blend *logo; /* NULL */
     int64_t next;
 };
 
@@ -46,10 +48,13 @@ int video_writer_new(int fd, const struct video_writer_settings *settings,
     struct video_writer *writer = mem_alloc(sizeof(*writer));
     writer->width = settings->width;
     writer->height = settings->height;
+    writer->rate = (AVRational){settings->rate_numerator, settings->rate_denominator};
+    if (settings->logo)
+        writer->logo = video_blend_new(settings->logo, settings->width, settings->height);
     const struct video_sink_settings sink = {
         .width = settings->width,
         .height = settings->height,
-        .rate = {settings->rate_numerator, settings->rate_denominator},
+        .rate = writer->rate,
         .intermediate = settings->intermediate,
         .title = settings->title,
     };
@@ -77,6 +82,8 @@ int video_writer_frame(struct video_writer *writer, const struct picture *rgb, s
                    writer->frame->linesize);
     if (rc < 0)
         return video_file_fault(rc, "converting a frame", err);
+    if (writer->logo)
+        video_blend_draw(writer->logo, writer->frame, (double)writer->next / av_q2d(writer->rate));
     writer->frame->pts = writer->next++;
     return video_sink_video(writer->sink, writer->frame, err);
 }
@@ -91,6 +98,7 @@ void video_writer_free(struct video_writer *writer)
     if (!writer)
         return;
     video_sink_free(writer->sink);
+    video_blend_free(writer->logo);
     sws_freeContext(writer->scaler);
     av_frame_free(&writer->frame);
     free(writer);

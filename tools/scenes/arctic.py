@@ -22,9 +22,14 @@ SCENE = {
     "camera": {"height_m": 1.4, "focal_mm": 28, "sensor_mm": 36, "horizon": 0.575},
     "depth": {"near_m": 1.0, "far_m": 6000.0},
     "ground": {"near": 0.99, "far": 0.65, "receives_shadow": True, "reflects": 0.0},
-    "subject": {"half": {"box": [0.16, 0.2, 0.68, 0.8], "distance_m": 1.6},
-                "full": {"box": [0.3, 0.42, 0.4, 0.44], "distance_m": 3.9, "feet_y": 0.86},
-                "crops": {"9:16": {"centre_x": 0.5}, "16:9": {"centre_y": 0.56}}},
+    "subject": {
+        "half": {"box": [0.16, 0.2, 0.68, 0.8], "distance_m": 1.2},
+        "full": {"box": [0.26, 0.464, 0.48, 0.456], "distance_m": 3.16, "feet_y": 0.92},
+        "crops": {
+            "9:16": {"centre_x": 0.5, "half": {"box": [0.22, 0.22, 0.56, 0.78], "distance_m": 1.3}},
+            "16:9": {"centre_y": 0.56,
+                     "half": {"box": [0.28, 0.329, 0.44, 0.513], "distance_m": 1.8},
+                     "full": {"box": [0.3, 0.495, 0.4, 0.328], "distance_m": 4.39, "feet_y": 0.823}}}},
     "default_variant": "day",
 }
 
@@ -42,7 +47,7 @@ VARIANTS = {
     },
     "night": {
         "keywords": ["night", "aurora", "northern lights", "moon", "stars"],
-        "key_light": {"direction": [-0.62, 0.62, 0.48], "colour": [0.66, 0.80, 1.0], "strength": 0.7},
+        "key_light": {"direction": [-0.86, 0.40, 0.32], "colour": [0.66, 0.80, 1.0], "strength": 0.75},
         "rim_light": {"direction": [0.30, 0.72, -0.62], "colour": [0.45, 1.0, 0.72], "strength": 0.8},
         "ambient": {"colour": [0.25, 0.55, 0.55], "strength": 0.4},
         "haze": {"colour": [0.03, 0.08, 0.09], "amount": 0.2, "start_m": 60, "end_m": 4000},
@@ -54,7 +59,7 @@ VARIANTS = {
 }
 
 FINISH = {
-    "day": {"exposure": 0.55, "contrast": 1.28, "saturation": 1.1, "denoise": 1.0, "radius": 5,
+    "day": {"exposure": 0.30, "contrast": 1.28, "saturation": 1.1, "denoise": 1.0, "radius": 5,
             "haze": {"colour": [0.62, 0.60, 0.70], "amount": 0.62},
             "glow": 0.10, "glow_threshold": 1.2, "glow_reach": 8,
             "shadows": [0.95, 1.0, 1.07], "highlights": [1.03, 1.0, 0.97]},
@@ -65,7 +70,7 @@ FINISH = {
 }
 
 SUN = (-0.86, 0.10, 0.24)       # towards the sun: x right, y away, z up
-MOON = (-0.62, -0.48, 0.62)
+MOON = (-0.88, -0.16, 0.34)
 
 
 # ---------------------------------------------------------------------------------------------- sky
@@ -107,7 +112,7 @@ def night_sky():
         wander = graph.math("MULTIPLY_ADD", graph.noise(place, 1.5, 3, 0.5), 0.75, -0.02 + 0.06 * side)
         above = graph.math("SUBTRACT", up, wander)
         lower = graph.between(above, -0.035, 0.02)
-        upper = graph.math("EXPONENT", graph.math("MULTIPLY", graph.math("MAXIMUM", above, 0.0), -5.0))
+        upper = graph.math("EXPONENT", graph.math("MULTIPLY", graph.math("MAXIMUM", above, 0.0), -6.5))
         rays = graph.noise(graph.scaled(place, (26.0, 0.5, 1.0)), 1.0, 4, 0.6)
         shine = graph.math("MULTIPLY", graph.math("MULTIPLY", lower, upper), graph.between(rays, 0.22, 0.72, 0.25, 1.0))
         gaps = graph.between(graph.noise(place, 1.1, 2), 0.36, 0.56)
@@ -117,7 +122,7 @@ def night_sky():
         light = added if light is None else graph.mix(1.0, light, added, "ADD")
     background = graph.tree.nodes["Background"]
     graph.set(background.inputs[0], graph.mix(1.0, base, light, "ADD"))
-    sun(MOON, 0.55, (0.70, 0.82, 1.0), 0.01)
+    sun(MOON, 1.25, (0.70, 0.82, 1.0), 0.01)
 
 
 def stars():
@@ -162,8 +167,8 @@ def drifts(x, y):
     """The snow: flat where somebody stands, wind-shaped around, falling to the water at the shore."""
     distance = np.hypot(x, y)
     calm = smoothstep(1.5, 7.0, np.hypot(x * 1.2, y - 3.0))
-    waves = 0.50 * fbm(x * 0.10, y * 0.22, 1.3, 4, seed=3) + 0.11 * ridged(x * 0.28 + y * 0.05, y * 0.95, 0.4, 4, seed=8)
-    fine = 0.035 * ridged(x * 1.1, y * 3.6, 1.0, 3, seed=12) + 0.02 * fbm(x * 2.4, y * 4.8, 0.0, 3, seed=5)
+    waves = 0.50 * fbm(x * 0.10, y * 0.22, 1.3, 4, seed=3) + 0.15 * ridged(x * 0.24 + y * 0.07, y * 0.70, 0.4, 4, seed=8)
+    fine = 0.045 * ridged(x * 0.9 + y * 0.3, y * 3.0, 1.0, 4, seed=12) + 0.02 * fbm(x * 2.4, y * 4.8, 0.0, 3, seed=5)
     shore = SHORE + 3.5 * fbm(x * 0.09, 0.0, 2.0, 4, seed=6) + 0.02 * x * x * 0.35
     edge = smoothstep(shore + 1.2, shore - 1.0, y)
     sides = 1.3 * smoothstep(5, 16, np.abs(x)) * smoothstep(26, 9, distance)
@@ -254,15 +259,17 @@ def floes(snow):
         y = SHORE + 4 + 300 * rnd.random() ** 1.6
         x = rnd.uniform(-0.75, 0.75) * y
         radius = rnd.uniform(0.35, 1.0) * (0.5 + y * 0.032) * (1 if rnd.random() < 0.8 else 2.2)
-        if any(math.hypot(x - px, y - py) < (radius + pr) * 1.02 for px, py, pr in placed):
+        if any(math.hypot(x - px, y - py) < (radius + pr) * 1.10 for px, py, pr in placed):
             continue
         placed.append((x, y, radius))
-        corners = 22
+        corners = 26
         angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
-        rim = radius * (1 + 0.35 * fbm(np.cos(angle) * 1.1 + x, np.sin(angle) * 1.1 + y, 0.0, 3, seed=4))
-        plan = np.column_stack([np.cos(angle) * rim * 1.15, np.sin(angle) * rim]) + (x, y)
+        facets = np.cos((angle[:, None] - np.sort(rnd.uniform(0, 2 * np.pi, 7))[None, :])).max(1)
+        rim = radius * (0.70 / facets.clip(0.62) + 0.22 * fbm(np.cos(angle) * 2.2 + x, np.sin(angle) * 2.2 + y, 0.0, 3, seed=4))
+        long = rnd.uniform(0.8, 1.5)
+        plan = np.column_stack([np.cos(angle) * rim * long, np.sin(angle) * rim / long]) + (x, y)
         top = WATER + rnd.uniform(0.06, 0.16)
-        inner = (plan - (x, y)) * 0.90 + (x, y)
+        inner = (plan - (x, y)) * 0.94 + (x, y)
         rings = [np.column_stack([plan, np.full(corners, WATER - 0.2)]), np.column_stack([plan, np.full(corners, top - 0.06)]),
                  np.column_stack([inner, np.full(corners, top)]), np.array([[x, y, top + 0.03]])]
         i = np.arange(corners)
@@ -283,11 +290,14 @@ def mountains():
     up = graph.split(graph.node("NewGeometry", "Normal"))[2]
     broken = graph.noise(place, 0.02, 12, 0.68)
     fine = graph.noise(graph.scaled(place, (1, 1, 0.35)), 0.06, 10, 0.65)
-    cover = graph.between(graph.math("ADD", graph.math("MULTIPLY_ADD", broken, 0.42, up), graph.math("MULTIPLY", fine, 0.16)), 0.72, 0.86)
-    stone = graph.mix(fine, (0.055, 0.060, 0.075), (0.19, 0.18, 0.19))
+    cover = graph.between(graph.math("ADD", graph.math("MULTIPLY_ADD", broken, 0.42, up), graph.math("MULTIPLY", fine, 0.16)), 0.64, 0.78)
+    gullies = graph.noise(graph.scaled(place, (1, 1, 0.12)), 0.035, 8, 0.7, 0.6)
+    cover = graph.math("MAXIMUM", cover, graph.math("MULTIPLY", graph.between(gullies, 0.53, 0.60), graph.between(up, 0.08, 0.25)))
+    strata = graph.noise(graph.scaled(place, (0.2, 0.2, 1)), 0.09, 8, 0.7)
+    stone = graph.mix(graph.math("MULTIPLY", graph.math("ADD", fine, strata), 0.5), (0.035, 0.040, 0.055), (0.24, 0.215, 0.21))
     surface(rock, {"Base Color": graph.mix(cover, stone, (0.86, 0.89, 0.94)),
                    "Normal": graph.bump(graph.math("ADD", broken, graph.math("MULTIPLY", fine, 0.5)), 0.6, 9.0)})
-    for number, (near, far, tall, open_width, seed) in enumerate(((620, 1250, 330, 0.16, 3), (1350, 2300, 900, 0.05, 9),
+    for number, (near, far, tall, open_width, seed) in enumerate(((620, 1250, 330, 0.16, 3), (1350, 2300, 820, 0.05, 9),
                                                                    (2300, 3400, 1500, 0.0, 15))):
         span = far - near
 
@@ -297,7 +307,7 @@ def mountains():
             valley = smoothstep(open_width * 0.6, open_width * 0.6 + 0.32, np.abs(x / y + 0.04 * (number - 1))) * 0.75 + 0.25
             shape = ridged(x / 620 + seed, y / 620, seed * 0.7, 9, seed=seed, gain=0.46)
             big = 0.55 + 0.9 * fbm(x / 900, y / 900, seed, 3, seed=seed + 50)
-            return WATER - 6 + tall * rise * valley * (0.15 + 0.55 * shape) * big.clip(0.2)
+            return WATER - 6 + tall * rise * valley * (0.15 + 0.55 * shape) * big.clip(0.2, 1.25)
 
         side = np.linspace(-0.85, 0.85, 720)
         depth = np.linspace(near, far, 240)
@@ -305,6 +315,19 @@ def mountains():
         y = np.repeat(depth[:, None], len(side), 1)
         mesh(f"range{number}", np.column_stack([x.ravel(), y.ravel(), height(x, y).ravel()]),
              grid_faces(len(side), len(depth)), rock, smooth=True)
+
+
+def mound(snow, ice):
+    """Front layer: snow that rises to both lower corners, close to the lens, with a piece of ice."""
+    side = np.linspace(-0.9, 0.9, 420)
+    depth = np.linspace(0.62, 1.5, 260)
+    x, y = depth[:, None] * side[None, :], np.repeat(depth[:, None], len(side), 1)
+    reach = np.where(side < 0, -side * 1.0, side * 0.88)
+    crest = 0.70 + 0.38 * smoothstep(0.10, 0.66, reach)[None, :] + 0.09 * fbm(x * 2.6, y * 3.5, 1.0, 5, seed=3)
+    z = crest - 1.6 * (y - 0.95) ** 2 + 0.015 * fbm(x * 14, y * 14, 2.0, 4, seed=9)
+    to_front(mesh("mound", np.column_stack([x.ravel(), y.ravel(), z.ravel()]), grid_faces(len(side), len(depth)), snow, smooth=True))
+    piece = to_front(berg("piece", (-0.60, 1.02), (0.15, 0.13, 0.12), 131, ice, 0, 5))
+    piece.location.z = 0.98 - WATER
 
 
 def main():
@@ -315,12 +338,13 @@ def main():
     else:
         day_sky()
     snow = snow_material()
-    fan(1.2, 30, 900, 620, 0.95, drifts, snow, "snow")
+    fan("snow", 1.2, 30, 900, 620, 0.95, drifts, snow)
     water()
     ice = ice_material()
     bergs(ice)
     floes(snow)
     mountains()
+    mound(snow, ice)
     mist(40, 4200, "QUADRATIC")
     lens = SCENE["camera"]
     camera(lens["height_m"], lens["focal_mm"], lens["horizon"])

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from plate import *  # noqa: E402,F403
 
 KERB, FRONT_X = 5.2, 8.8        # half widths: road, and road with pavements
+SHOP_HEIGHT, SHOP_DEPTH = 3.35, 2.6
 rnd = np.random.default_rng(41)
 
 SCENE = {
@@ -23,9 +24,14 @@ SCENE = {
     "camera": {"height_m": 1.45, "focal_mm": 30, "sensor_mm": 36, "horizon": 0.6},
     "depth": {"near_m": 1.0, "far_m": 900.0},
     "ground": {"near": 0.99, "far": 0.62, "receives_shadow": True, "reflects": 0.45},
-    "subject": {"half": {"box": [0.16, 0.2, 0.68, 0.8], "distance_m": 1.6},
-                "full": {"box": [0.3, 0.43, 0.4, 0.46], "distance_m": 4.2, "feet_y": 0.89},
-                "crops": {"9:16": {"centre_x": 0.5}, "16:9": {"centre_y": 0.58}}},
+    "subject": {
+        "half": {"box": [0.16, 0.2, 0.68, 0.8], "distance_m": 1.2},
+        "full": {"box": [0.26, 0.506, 0.48, 0.434], "distance_m": 3.55, "feet_y": 0.94},
+        "crops": {
+            "9:16": {"centre_x": 0.5, "half": {"box": [0.22, 0.22, 0.56, 0.78], "distance_m": 1.3}},
+            "16:9": {"centre_y": 0.58,
+                     "half": {"box": [0.28, 0.349, 0.44, 0.513], "distance_m": 1.8},
+                     "full": {"box": [0.3, 0.533, 0.4, 0.310], "distance_m": 4.97, "feet_y": 0.843}}}},
     "default_variant": "night",
 }
 
@@ -44,7 +50,7 @@ VARIANTS = {
 }
 
 FINISH = {
-    "night": {"exposure": 1.1, "contrast": 1.2, "saturation": 1.1, "denoise": 1.3, "radius": 6,
+    "night": {"exposure": 1.0, "contrast": 1.2, "saturation": 1.1, "denoise": 1.3, "radius": 6,
               "haze": {"colour": [0.060, 0.050, 0.090], "amount": 0.9},
               "glow": 0.35, "glow_threshold": 0.8, "glow_reach": 8,
               "shadows": [0.94, 0.98, 1.08], "highlights": [1.03, 1.0, 0.97]},
@@ -53,12 +59,11 @@ FINISH = {
 NEON = ((1.0, 0.10, 0.32), (0.08, 0.62, 1.0), (1.0, 0.50, 0.06), (0.55, 0.16, 1.0), (0.10, 1.0, 0.52), (1.0, 0.85, 0.62))
 
 
-def shining(name, strength, colour=None):
+def shining(name, strength):
     """Light of the face's own tint; it is seen and mirrored, but not sampled as a lamp."""
     made = glow_material(name, (1, 1, 1), strength)
-    if colour is None:
-        graph = Graph(made)
-        graph.set(made.node_tree.nodes["Emission"].inputs[0], graph.attribute("tint"))
+    graph = Graph(made)
+    graph.set(made.node_tree.nodes["Emission"].inputs[0], graph.attribute("tint"))
     made.cycles.sample_as_light = False
     return made
 
@@ -98,7 +103,7 @@ def road():
     tone = graph.mix(graph.math("MULTIPLY", paint, 0.8), tar, (0.42, 0.42, 0.40))
     roughness = graph.math("MULTIPLY_ADD", water, -0.20, graph.math("MULTIPLY_ADD", patches, 0.10, 0.20))
     height = graph.math("MULTIPLY", stone, graph.math("SUBTRACT", 1.0, graph.math("MULTIPLY", water, 0.92)))
-    surface(made, {"Base Color": tone, "Roughness": roughness, "Normal": graph.bump(height, 0.16, 0.012),
+    surface(made, {"Base Color": tone, "Roughness": roughness, "Normal": graph.bump(height, 0.09, 0.012),
                    "Specular": graph.math("MULTIPLY_ADD", water, 0.25, 0.45)})
     mesh("road", [(-KERB, -30, 0), (KERB, -30, 0), (KERB, 700, 0), (-KERB, 700, 0)], [(0, 1, 2, 3)], made)
     mesh("base", [(-400, -30, -.02), (400, -30, -.02), (400, 900, -.02), (-400, 900, -.02)], [(0, 1, 2, 3)],
@@ -141,18 +146,15 @@ class Street:
         self.walls.build("walls", wall)
         self.panes.build("panes", glass)
         self.lit.build("lit", room_light())
-        self.neon.build("neon", shining("neon", 7.0))
+        self.neon.build("neon", shining("neon", 4.5))
 
 
 def room_light():
-    """A lit window: brighter above, uneven, a little different everywhere."""
+    """Light of a face's tint, a little uneven: walls, ceilings, curtains and goods behind glass."""
     made = shining("rooms", 1.0)
     graph = Graph(made)
-    place = graph.position()
-    uneven = graph.noise(graph.scaled(place, (1.5, 1.5, 2.2)), 1.0, 6, 0.65)
-    things = graph.noise(graph.scaled(place, (3.0, 3.0, 5.0)), 1.0, 2, 0.5)
-    strength = graph.math("MULTIPLY", graph.between(uneven, 0.30, 0.70, 0.35, 1.35), graph.between(things, 0.38, 0.50, 0.25, 1.0))
-    graph.set(made.node_tree.nodes["Emission"].inputs[1], graph.math("MULTIPLY", strength, 1.15))
+    uneven = graph.noise(graph.position(), 0.9, 4, 0.55)
+    graph.set(made.node_tree.nodes["Emission"].inputs[1], graph.between(uneven, 0.30, 0.70, 0.75, 1.25))
     return made
 
 
@@ -160,7 +162,10 @@ def front(street, side, x, y0, width, height, tint, floor_height, column_width, 
     """One house along the street: wall, pilasters and ledges that stand out, windows between, a shop below."""
     face = side * x
     depth = rnd.uniform(10, 16)
-    street.walls.box((side * (x + depth / 2), y0 + width / 2, height / 2), (depth, width - 0.06, height), tint)
+    low = SHOP_HEIGHT if shop else 0.0
+    street.walls.box((side * (x + depth / 2), y0 + width / 2, (height + low) / 2), (depth, width - 0.06, height - low), tint)
+    if shop:
+        street.walls.box((side * (x + SHOP_DEPTH + 2), y0 + width / 2, low / 2), (4, width - 0.06, low), tint)
     base = 4.4 if shop else 0.6
     columns = max(2, int(width / column_width))
     step = width / columns
@@ -198,41 +203,93 @@ def window(street, side, face, y, z, width, height, lit, warm):
         if rnd.random() < 0.3:
             pane(street.lit, y - half, y + half, z, z + height, np.array((0.030, 0.026, 0.030)), 0.004)
     else:
-        tone = np.array([(1.0, 0.62, 0.30), (1.0, 0.74, 0.46), (1.0, 0.50, 0.20), (0.75, 0.85, 1.0), (0.95, 0.92, 0.80)]
-                        [rnd.choice(5, p=(.34, .28, .12, .12, .14) if warm else (.12, .18, .02, .40, .28))])
-        tone = tone * rnd.choice((0.25, 0.5, 0.9, 1.6), p=(.3, .35, .25, .1))
-        pane(street.lit, y - half, y + half, z, z + height, tone)
-        if rnd.random() < 0.45:
+        tone = np.array([(1.0, 0.60, 0.28), (1.0, 0.72, 0.42), (1.0, 0.48, 0.18), (0.75, 0.85, 1.0), (0.95, 0.88, 0.72)]
+                        [rnd.choice(5, p=(.36, .30, .14, .08, .12) if warm else (.20, .24, .04, .26, .26))])
+        tone = tone * rnd.choice((0.18, 0.35, 0.6, 1.0), p=(.3, .35, .25, .1))
+        steps = 5
+        for k in range(steps):      # a room is brightest below its lamp
+            pane(street.lit, y - half, y + half, z + height * k / steps, z + height * (k + 1) / steps, tone * (0.45 + 0.75 * (k / (steps - 1)) ** 1.5))
+        style = rnd.random()
+        if style < 0.40:            # curtains
+            cloth = tone * np.array((1.0, 0.82, 0.66)) * rnd.uniform(0.25, 0.5)
+            for edge in (-1, 1):
+                a, b = sorted((y + edge * half, y + edge * half * rnd.uniform(0.35, 0.75)))
+                pane(street.lit, a, b, z, z + height, cloth, 0.006)
+        elif style < 0.65:          # a blind
             drop = rnd.uniform(0.25, 0.75) * height
-            pane(street.lit, y - half, y + half, z + height - drop, z + height, tone * 0.35, 0.006)
+            pane(street.lit, y - half, y + half, z + height - drop, z + height, tone * 0.45, 0.006)
+        if rnd.random() < 0.5:      # furniture, plants
+            wide = rnd.uniform(0.15, 0.5) * half
+            middle = y + rnd.uniform(-0.6, 0.6) * half
+            pane(street.lit, middle - wide, middle + wide, z, z + rnd.uniform(0.15, 0.5) * height, tone * 0.10, 0.008)
     bar = 0.045
     street.walls.box((at - side * 0.03, y, z + height / 2), (0.06, bar, height), (0.02, 0.02, 0.022))
     street.walls.box((at - side * 0.03, y, z + height * 0.68), (0.06, width, bar), (0.02, 0.02, 0.022))
 
 
+def shop_room(street, side, face, a, b, tone):
+    """A lit room behind the glass of a whole house: shelves of goods, tables, lamps, a few figures."""
+    back = face + side * (SHOP_DEPTH - 0.02)
+    floor, top = 0.16, SHOP_HEIGHT - 0.01
+    for k in range(4):
+        low, high = floor + (top - floor) * k / 4, floor + (top - floor) * (k + 1) / 4
+        street.lit.quad((back, a, low), (back, b, low), (back, b, high), (back, a, high), tone * (0.30 + 0.16 * k))
+        for y in (a, b):
+            street.lit.quad((face, y, low), (back, y, low), (back, y, high), (face, y, high), tone * (0.22 + 0.11 * k))
+    street.lit.quad((face, a, floor), (face, b, floor), (back, b, floor), (back, a, floor), tone * 0.16)
+    street.lit.quad((face, a, top), (face, b, top), (back, b, top), (back, a, top), tone * 0.42)
+    for y in np.arange(a + 0.6, b - 0.4, 1.5):
+        for out in (0.7, 1.7):
+            street.lit.box((face + side * out, y, top - 0.25), (0.34, 0.34, 0.20), tone * 4.0)
+    hue = rnd.uniform(0.2, 1.0, 3)
+
+    def goods(x, y, level, tall, deep, wide):
+        colour = (0.5 * hue + 0.5 * rnd.uniform(0.02, 1.0, 3)) * tone * rnd.uniform(0.10, 0.85)
+        street.lit.box((x, y, level + tall / 2), (deep, wide, tall), colour)
+
+    for level in (0.50, 1.00, 1.50, 2.00):
+        street.lit.box((back - side * 0.2, (a + b) / 2, level), (0.4, b - a - 0.1, 0.04), tone * 0.10)
+        y = a + 0.1
+        while y < b - 0.2:
+            wide = rnd.uniform(0.10, 0.34)
+            goods(back - side * 0.24, y + wide / 2, level, rnd.uniform(0.14, 0.40), 0.24, wide)
+            y += wide + rnd.uniform(0.01, 0.16)
+        for x in (0.6, 1.0, 1.4, 1.8):          # shelves on the end wall, which is what one sees down the street
+            if rnd.random() < 0.85:
+                goods(face + side * x, b - 0.14, level, rnd.uniform(0.2, 0.42), 0.3, 0.2)
+    for y in np.arange(a + 0.9, b - 0.6, 1.9):
+        pick = rnd.random()
+        if pick < 0.45:             # a table
+            street.lit.box((face + side * 1.0, y, 0.50), (0.7, 0.9, 0.68), tone * 0.09)
+            for _ in range(5):
+                goods(face + side * rnd.uniform(0.75, 1.25), y + rnd.uniform(-.4, .4), 0.84, rnd.uniform(0.1, 0.3), 0.14, 0.14)
+        elif pick < 0.75:           # a figure in the window or a customer
+            x = face + side * rnd.uniform(0.5, 1.6)
+            cloth = rnd.uniform(0.02, 0.6, 3) * tone * 0.5
+            street.lit.box((x, y, 0.58), (0.22, 0.28, 0.86), cloth * 0.35)
+            street.lit.box((x, y, 1.28), (0.26, 0.44, 0.56), cloth)
+            street.lit.box((x, y, 1.70), (0.18, 0.17, 0.24), tone * 0.28)
+        else:                       # a rack
+            for k in range(6):
+                goods(face + side * 0.8, y - 0.4 + k * 0.15, 0.7, 0.95, 0.5, 0.08)
+
+
 def shop_front(street, side, face, y0, width):
-    """Glass with goods and light behind it, posts, a lit fascia, an awning or a neon sign."""
-    tone = np.array([(1.0, 0.70, 0.40), (1.0, 0.82, 0.60), (0.72, 0.88, 1.0), (1.0, 0.55, 0.62), (0.62, 1.0, 0.88)]
-                    [rnd.choice(5, p=(.36, .26, .16, .12, .10))])
-    inside = face + side * 0.0
+    """Lit rooms behind glass, posts, a fascia with signs, an awning."""
+    tone = np.array([(1.0, 0.66, 0.36), (1.0, 0.78, 0.54), (0.76, 0.88, 1.0), (1.0, 0.60, 0.58), (0.80, 1.0, 0.90)]
+                    [rnd.choice(5, p=(.38, .30, .14, .10, .08))])
     bays = max(2, int(width / 3.2))
     step = width / bays
+    shop_room(street, side, face, y0 + 0.1, y0 + width - 0.1, tone * rnd.uniform(0.5, 0.95))
     for k in range(bays):
-        a, b = y0 + k * step + 0.22, y0 + (k + 1) * step - 0.22
-        out = inside - side * 0.03
-        glow = tone * rnd.uniform(0.9, 1.7)
-        street.lit.quad((out, a, 0.75), (out, b, 0.75), (out, b, 3.1), (out, a, 3.1), glow)
-        street.lit.quad((out - side * .004, a, 2.75), (out - side * .004, b, 2.75), (out - side * .004, b, 3.1), (out - side * .004, a, 3.1), glow * 2.2)
-        shelf = a + 0.2
-        while shelf < b - 0.2:
-            wide, tall = rnd.uniform(0.15, 0.5), rnd.uniform(0.25, 1.1)
-            dark = rnd.uniform(0.0, 0.12, 3)
-            street.walls.box((out - side * 0.012, shelf, 0.75 + tall / 2), (0.02, wide, tall), dark)
-            shelf += wide + rnd.uniform(0.1, 0.7)
-        street.walls.box((face - side * 0.06, (a + b) / 2, 0.40), (0.12, b - a, 0.66), (0.03, 0.03, 0.034))
+        a, b = y0 + k * step + 0.18, y0 + (k + 1) * step - 0.18
+        street.walls.box((face - side * 0.06, (a + b) / 2, 0.36), (0.12, b - a, 0.44), (0.03, 0.03, 0.034))
+        for split in (1, 2):
+            street.walls.box((face - side * 0.02, a + (b - a) * split / 3, 1.85), (0.06, 0.05, 2.6), (0.02, 0.02, 0.022))
+        street.walls.box((face - side * 0.02, (a + b) / 2, 2.72), (0.06, b - a, 0.06), (0.02, 0.02, 0.022))
+    board = np.array(NEON[rnd.integers(len(NEON))])
     for k in range(bays + 1):
         street.walls.box((face - side * 0.16, y0 + k * step, 1.8), (0.32, 0.36, 3.4), (0.05, 0.045, 0.045))
-    board = np.array(NEON[rnd.integers(len(NEON))])
     street.walls.box((face - side * 0.18, y0 + width / 2, 3.72), (0.36, width - 0.2, 0.74), (0.025, 0.025, 0.03))
     if rnd.random() < 0.65:
         sign_band(street, side, face - side * 0.37, y0 + 0.6, width - 1.2, 3.72, board)
@@ -296,7 +353,7 @@ def houses(street):
                 y = 112
                 continue
             height = rnd.uniform(13, 24) if y < 70 else rnd.uniform(18, 46) if y < 160 else rnd.uniform(24, 70)
-            tint = np.array([(.10, .075, .06), (.13, .12, .11), (.075, .08, .09), (.15, .10, .075), (.055, .05, .055)][rnd.integers(5)])
+            tint = np.array([(.17, .12, .09), (.21, .19, .17), (.12, .13, .15), (.24, .14, .10), (.10, .09, .10)][rnd.integers(5)])
             front(street, side, FRONT_X + rnd.choice((0, 0, 0.25, 0.6)), y, width, height, tint, rnd.uniform(3.1, 3.7),
                   rnd.uniform(1.7, 2.9), rnd.uniform(0.22, 0.42), y < 200)
             for _ in range(rnd.choice((0, 1, 1, 2)) if y > 8 else 0):
@@ -348,7 +405,7 @@ def lamps():
             poles.box((x - side * 1.25, y, 5.70), (0.75, 0.30, 0.10))
             bulbs.box((x - side * 1.25, y, 5.63), (0.60, 0.22, 0.04), (1.0, 0.76, 0.46))
     poles.build("poles", material("pole", (0.02, 0.022, 0.025), 0.4, 0.6))
-    bulbs.build("bulbs", shining("bulb", 26.0))
+    bulbs.build("bulbs", shining("bulb", 14.0))
 
 
 def strings():
@@ -366,9 +423,9 @@ def strings():
             last = place
         for t in np.linspace(-0.96, 0.96, 25):
             place = np.array((t * FRONT_X, y + offset * t, height - 1.35 * (1 - t * t) - 0.10))
-            bulbs.add(verts * 0.065 + place, faces, (1.0, 0.62, 0.26))
+            bulbs.add(verts * 0.085 + place, faces, (1.0, 0.62, 0.26))
     wires.build("wires", material("wire", (0.01, 0.01, 0.01), 0.6))
-    bulbs.build("string-bulbs", shining("string", 16.0))
+    bulbs.build("string-bulbs", shining("string", 5.5))
 
 
 CAR_SIDE = ((-2.15, .30), (-2.2, .62), (-2.05, .86), (-1.45, .93), (-0.75, 1.40), (0.75, 1.44), (1.55, .98), (2.05, .90), (2.2, .62), (2.15, .30))
@@ -381,8 +438,6 @@ def cars():
 
     def car(x, y, towards, tint, on):
         n = len(profile)
-        for layer, (inset, low, high) in enumerate(((0.0, 0, 0.93), (0.20, 0.93, 9))):
-            del layer, inset, low, high
         half = np.where(profile[:, 1] > 1.2, 0.66, np.where(profile[:, 1] > 0.7, 0.84, 0.88))
         left = np.column_stack([x - half, y + towards * -profile[:, 0], profile[:, 1]])
         right = np.column_stack([x + half, y + towards * -profile[:, 0], profile[:, 1]])
@@ -394,7 +449,7 @@ def cars():
                                [start + 2, start + 3, start + 6, start + 7], [start + 3, start + 4, start + 5, start + 6]], tint)
         for a in (3, 5):
             b = a + 1
-            inner = [verts[a] * [1, 1, 1] + [0.08, 0, 0.02], verts[a + n] + [-0.08, 0, 0.02], verts[b + n] + [-0.08, 0, 0.0], verts[b] + [0.08, 0, 0.0]]
+            inner = [verts[a] + [0.08, 0, 0.02], verts[a + n] + [-0.08, 0, 0.02], verts[b + n] + [-0.08, 0, 0.0], verts[b] + [0.08, 0, 0.0]]
             glass.quad(*[p + np.array([0, 0, 0.015]) for p in inner])
         for wheel in (-1.35, 1.35):
             for side in (-1, 1):
@@ -409,7 +464,7 @@ def cars():
 
     paints = [(.02, .02, .025), (.25, .02, .02), (.22, .23, .25), (.02, .05, .12), (.30, .28, .22), (.05, .05, .055)]
     for side in (-1, 1):
-        y = 12.5 + (4 if side > 0 else 0)
+        y = 19.5 + (3 if side > 0 else 0)
         while y < 150:
             if rnd.random() < 0.75 and not 94 < y < 114:
                 car(side * (KERB - 1.12), y, -1 if side > 0 else 1, np.array(paints[rnd.integers(len(paints))]), False)
@@ -421,7 +476,7 @@ def cars():
     surface(paint, {"Base Color": Graph(paint).attribute("tint"), "Clearcoat": 0.6})
     bodies.build("cars", paint)
     glass.build("car-glass", material("car-glass", (0.006, 0.007, 0.009), 0.05, specular=0.8))
-    lights.build("car-lights", shining("car-light", 22.0))
+    lights.build("car-lights", shining("car-light", 12.0))
 
 
 def walkers():
@@ -463,7 +518,7 @@ def signals():
     for side in (-1, 1):
         x = side * (KERB + 0.45)
         poles.box((x, 17.2, 2.0), (0.11, 0.11, 4.0))
-        poles.box((x - side * 0.0, 17.1, 3.5), (0.30, 0.24, 0.95))
+        poles.box((x, 17.1, 3.5), (0.30, 0.24, 0.95))
         lights.box((x, 16.96, 3.80 if side < 0 else 3.22), (0.19, 0.03, 0.19), (0.9, 0.03, 0.02) if side < 0 else (0.04, 0.8, 0.35))
     poles.build("signal-poles", material("signal", (0.02, 0.02, 0.02), 0.5))
     lights.build("signals", shining("signal-light", 12.0))
@@ -471,12 +526,15 @@ def signals():
 
 def lighting():
     """The few lights that really light the street."""
-    for y, energy in ((9, 260), (24, 320), (40, 380), (60, 420), (85, 480)):
+    for y, energy in ((9, 380), (24, 460), (40, 560), (60, 640), (85, 720)):
         area_light((-4.4, y, 5.6), (-2.0, y, 0), 0.7, energy, (1.0, 0.74, 0.44))
         area_light((4.4, y + 6, 5.6), (2.0, y + 6, 0), 0.7, energy, (1.0, 0.78, 0.50))
     for y in (10, 22, 36, 52, 72, 100):
         area_light((-8.2, y, 2.4), (0, y - 1, 0.6), 3.6, 75 + y, (1.0, 0.66, 0.40))
         area_light((8.2, y, 2.4), (0, y - 1, 0.6), 3.6, 65 + y, (0.75, 0.70, 1.0))
+    for y in (8, 20, 34, 52, 76):       # what the street throws back up the fronts
+        area_light((-4.0, y, 1.2), (-9.0, y + 2, 9.0), 3.0, 260 + 3 * y, (1.0, 0.72, 0.50))
+        area_light((4.0, y, 1.2), (9.0, y + 2, 9.0), 3.0, 240 + 3 * y, (0.80, 0.72, 0.95))
     for x, y, z, tone, energy in ((-6.5, 20, 7, NEON[0], 260), (6.5, 26, 7, NEON[1], 260), (-6.5, 45, 8, NEON[3], 380), (6.5, 58, 9, NEON[2], 380)):
         area_light((x, y, z), (0, y - 4, 3), 2.5, energy, tone)
     for item in bpy.context.scene.objects:
@@ -485,7 +543,8 @@ def lighting():
 
 
 def main():
-    new_scene(clamp=1.5, bounces=4, diffuse=2, glossy=3)
+    new_scene(clamp=1.0, bounces=4, diffuse=2, glossy=3)
+    bpy.context.scene.cycles.blur_glossy = 1.0
     sky()
     road()
     pavements()
@@ -501,7 +560,7 @@ def main():
     lighting()
     mist(14, 620, "QUADRATIC")
     lens = SCENE["camera"]
-    camera(lens["height_m"], lens["focal_mm"], lens["horizon"], 0.0, 1.4, 4.0)
+    camera(lens["height_m"], lens["focal_mm"], lens["horizon"], 0.0, 2.0, 4.5)
     render()
 
 

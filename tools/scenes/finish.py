@@ -98,7 +98,7 @@ def denoise_strip(strip, radius, pad, rows):
 def drop_fireflies(image, other):
     """A pixel much brighter than its neighbours in one render and not in the other is an accident."""
     luma, second = image @ LUMA, other @ LUMA
-    limit = np.maximum(box_mean(second, 2) * 6, second * 3) + 0.05
+    limit = np.maximum(box_mean(second, 2) * 3.5, second * 2.5) + 0.03
     return image * np.minimum(1, limit / np.maximum(luma, 1e-6))[..., None]
 
 
@@ -188,6 +188,7 @@ def depth_picture(depth, scale):
 
 
 def front_picture(front, recipe):
+    front = box_mean(box_mean(front, 1), max(1, front.shape[0] // 1200))     # out of focus anyway: no noise
     alpha = front[..., 3:].clip(0, 1)
     colour = film(front[..., :3] / np.maximum(alpha, 1e-3), recipe)
     return to_bytes(np.concatenate([colour, alpha], 2))

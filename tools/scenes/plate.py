@@ -7,7 +7,6 @@ A scene script is started by Blender:
 and leaves linear passes in OUT as NumPy arrays; finish.py makes the picture, the depth and scene.json of them.
 Blender's units are metres: x right, y away from the camera, z up.
 """
-import json
 import math
 import os
 import sys
@@ -36,7 +35,7 @@ def new_scene(clamp=3.0, bounces=5, diffuse=2, glossy=3):
     scene.render.use_persistent_data = True
     cycles = scene.cycles
     cycles.use_adaptive_sampling = True
-    cycles.adaptive_threshold = 0.015
+    cycles.adaptive_threshold = 0.02
     cycles.adaptive_min_samples = 8
     cycles.max_bounces = bounces
     cycles.diffuse_bounces = diffuse
@@ -165,12 +164,10 @@ class Graph:
         return self.node("Attribute", output, attribute_name=name)
 
 
-def material(name, colour=(0.8, 0.8, 0.8), roughness=0.6, metallic=0.0, specular=0.4, emission=None, strength=1.0):
+def material(name, colour=(0.8, 0.8, 0.8), roughness=0.6, metallic=0.0, specular=0.4):
     made = bpy.data.materials.new(name)
     made.use_nodes = True
     surface(made, {"Base Color": colour, "Roughness": roughness, "Metallic": metallic, "Specular": specular})
-    if emission is not None:
-        surface(made, {"Emission": emission, "Emission Strength": strength})
     return made
 
 
@@ -182,21 +179,14 @@ def surface(made, inputs):
         graph.set(shader.inputs[name], value)
 
 
-def glow_material(name, colour, strength, opacity=None):
-    """Pure light; with an opacity (socket or number) it adds to what lies behind it."""
+def glow_material(name, colour, strength):
+    """Pure light."""
     made = bpy.data.materials.new(name)
     made.use_nodes = True
     tree = made.node_tree
     tree.nodes.clear()
     graph = Graph(made)
     light = graph.node("Emission", 0, {"Color": colour, "Strength": strength})
-    if opacity is not None:
-        clear = graph.node("BsdfTransparent", 0)
-        node = tree.nodes.new("ShaderNodeMixShader")
-        graph.set(node.inputs[0], opacity)
-        graph.set(node.inputs[1], clear)
-        graph.set(node.inputs[2], light)
-        light = node.outputs[0]
     output = tree.nodes.new("ShaderNodeOutputMaterial")
     tree.links.new(light, output.inputs[0])
     return made
@@ -271,19 +261,12 @@ def grid_faces(columns, rows):
     return np.column_stack([corner, corner + 1, corner + columns + 1, corner + columns])
 
 
-def terrain(name, xs, ys, height, made):
-    """A height field over the grid xs by ys; height(x, y) works on arrays."""
-    x, y = np.meshgrid(xs, ys)
-    verts = np.column_stack([x.ravel(), y.ravel(), height(x, y).ravel()])
-    return mesh(name, verts, grid_faces(len(xs), len(ys)), made, smooth=True)
-
-
-def fan(depth_near, depth_far, columns, rows, spread, height, made, name="terrain", camera_y=0.0):
+def fan(name, depth_near, depth_far, columns, rows, spread, height, made):
     """A height field in the camera's view only: rows grow with the distance, so detail is the same everywhere."""
     depth = depth_near * (depth_far / depth_near) ** np.linspace(0, 1, rows)
     side = np.linspace(-spread, spread, columns)
     x = depth[:, None] * side[None, :]
-    y = np.repeat(depth[:, None], columns, 1) + camera_y
+    y = np.repeat(depth[:, None], columns, 1)
     verts = np.column_stack([x.ravel(), y.ravel(), height(x, y).ravel()])
     return mesh(name, verts, grid_faces(columns, rows), made, smooth=True)
 
@@ -299,12 +282,12 @@ def sphere(subdivisions):
     return verts, np.column_stack([faces, faces[:, 2]])
 
 
-def scatter(name, shapes, places, angles, scales, collection=None):
+def scatter(name, shapes, places, angles, scales):
     """Instances of meshes: cheap in memory however many there are."""
     for number, (place, angle, scale) in enumerate(zip(places, angles, scales)):
         item = bpy.data.objects.new(name, shapes[number % len(shapes)])
         item.location, item.rotation_euler, item.scale = place, angle, scale
-        (collection or bpy.context.collection).objects.link(item)
+        link(item)
 
 
 # ---------------------------------------------------------------------------------------------- noise on arrays
@@ -364,13 +347,13 @@ def aim(item, target):
     item.rotation_euler = (Vector(target) - item.location).to_track_quat("-Z", "Y").to_euler()
 
 
-def area_light(place, target, size, energy, colour=(1, 1, 1), seen=False):
+def area_light(place, target, size, energy, colour=(1, 1, 1)):
     data = bpy.data.lights.new("area", "AREA")
     data.energy, data.color, data.size = energy, colour, size
     item = link(bpy.data.objects.new("area", data))
     item.location = place
     aim(item, target)
-    item.visible_camera = seen
+    item.visible_camera = False
     return item
 
 
@@ -435,7 +418,15 @@ def _show(front):
                 item.visible_camera = False
 
 
-def render(front_sharp=False):
+def to_front(item):
+    """Moves an object to the front layer."""
+    for collection in list(item.users_collection):
+        collection.objects.unlink(item)
+    front_collection().objects.link(item)
+    return item
+
+
+def render(front_aperture=1.4, front_focus=3.5):
     """The passes of one variant: two half-sampled pictures (their difference is the noise), guides, depth, front layer."""
     os.makedirs(OUT, exist_ok=True)
     started = time.time()
@@ -451,13 +442,13 @@ def render(front_sharp=False):
     save("normal", first["Denoising Normal"][..., :3])
     save("mist", first["Mist"][..., 0])
     lens = scene.camera.data
-    blurred, lens.dof.use_dof = lens.dof.use_dof, False
+    lens.dof.use_dof = False
     scene.cycles.pixel_filter_type = "BOX"
     scene.render.filter_size = 0.01
     np.save(f"{OUT}/depth.npy", _render(("Depth",), 1, 0)["Depth"][..., 0])
     scene.render.filter_size = 1.5
-    lens.dof.use_dof = blurred and not front_sharp
     if len(front_collection().objects):
+        lens.dof.use_dof, lens.dof.aperture_fstop, lens.dof.focus_distance = True, front_aperture, front_focus
         scene.render.film_transparent = True
         _show(front=True)
         save("front", _render(("Image",), SPP, 0)["Image"])

@@ -15,7 +15,7 @@ from plate import *  # noqa: E402,F403
 PLANET_AT = (-2100.0, 8000.0, 620.0)
 PLANET_RADIUS = 5150.0
 PLANET_SUN = (0.82, 0.36, 0.31)         # what lights the planet; a little behind it, for a narrower day side
-SUN = (0.84, -0.26, 0.38)
+SUN = (0.87, -0.24, 0.29)
 
 SCENE = {
     "id": "space", "label": "Deep space",
@@ -25,16 +25,21 @@ SCENE = {
     "camera": {"height_m": 1.35, "focal_mm": 28, "sensor_mm": 36, "horizon": 0.63},
     "depth": {"near_m": 1.0, "far_m": 3000.0},
     "ground": {"near": 0.99, "far": 0.66, "receives_shadow": True, "reflects": 0.0},
-    "subject": {"half": {"box": [0.16, 0.2, 0.68, 0.8], "distance_m": 1.6},
-                "full": {"box": [0.3, 0.43, 0.4, 0.46], "distance_m": 3.9, "feet_y": 0.89},
-                "crops": {"9:16": {"centre_x": 0.5}, "16:9": {"centre_y": 0.58}}},
+    "subject": {
+        "half": {"box": [0.16, 0.2, 0.68, 0.8], "distance_m": 1.2},
+        "full": {"box": [0.26, 0.513, 0.48, 0.432], "distance_m": 3.33, "feet_y": 0.945},
+        "crops": {
+            "9:16": {"centre_x": 0.5, "half": {"box": [0.22, 0.22, 0.56, 0.78], "distance_m": 1.3}},
+            "16:9": {"centre_y": 0.6,
+                     "half": {"box": [0.28, 0.369, 0.44, 0.513], "distance_m": 1.8},
+                     "full": {"box": [0.3, 0.544, 0.4, 0.319], "distance_m": 4.51, "feet_y": 0.863}}}},
     "default_variant": "orbit",
 }
 
 VARIANTS = {
     "orbit": {
         "keywords": ["night", "dark", "blue planet"],
-        "key_light": {"direction": [0.84, 0.38, 0.40], "colour": [1.0, 0.955, 0.89], "strength": 1.15},
+        "key_light": {"direction": [0.87, 0.32, 0.36], "colour": [1.0, 0.955, 0.89], "strength": 1.15},
         "rim_light": {"direction": [-0.55, 0.45, -0.70], "colour": [0.45, 0.68, 1.0], "strength": 0.9},
         "ambient": {"colour": [0.30, 0.42, 0.65], "strength": 0.22},
         "haze": {"colour": [0.04, 0.07, 0.14], "amount": 0.0, "start_m": 50, "end_m": 3000},
@@ -149,7 +154,7 @@ def planet():
 
     # city lights: fine cells where people would live, nets of light between
     night = graph.between(sun_height, 0.02, -0.12)
-    towns = graph.node("TexVoronoi", "Distance", {"Vector": outward, "Scale": 210.0})
+    towns = graph.node("TexVoronoi", "Distance", {"Vector": outward, "Scale": 290.0})
     sparks = graph.between(towns, 0.30, 0.06)
     crowded = graph.between(graph.noise(bent, 8.0, 9, 0.66), 0.45, 0.66)
     fine = graph.between(graph.noise(outward, 190, 4, 0.7), 0.54, 0.72)
@@ -299,6 +304,13 @@ def rocks(made):
     scatter("stone", shapes, places, angles, scales)
 
 
+def front_rocks(made):
+    """Front layer: rocks close to the lens in the lower corners."""
+    for number, (place, size) in enumerate((((-0.66, 1.00, 0.84), (0.32, 0.26, 0.30)), ((-0.37, 0.92, 0.72), (0.16, 0.13, 0.16)),
+                                            ((0.64, 1.05, 0.80), (0.22, 0.18, 0.20)))):
+        to_front(boulder(f"near{number}", place, size, 310 + number * 9, made, 6))
+
+
 def outpost():
     """A few domes and modules with lit windows, a mast: far enough to be only a promise."""
     hull = material("hull", (0.45, 0.46, 0.48), 0.45, 0.1)
@@ -328,8 +340,9 @@ def main():
     stars()
     planet()
     air()
-    fan(1.15, 900, 980, 900, 0.95, regolith, rock_material("dust", (0.10, 0.098, 0.10), (0.19, 0.18, 0.175), 0.7), "ground")
+    fan("ground", 1.15, 900, 980, 900, 0.95, regolith, rock_material("dust", (0.075, 0.074, 0.077), (0.155, 0.147, 0.143), 0.8))
     rocks(rock_material("rock", (0.075, 0.072, 0.075), (0.17, 0.155, 0.145), 0.9))
+    front_rocks(rock_material("rock", (0.075, 0.072, 0.075), (0.17, 0.155, 0.145), 0.5))
     outpost()
     sun(SUN, 5.2, (1.0, 0.95, 0.87), 0.009)
     sun((-0.45, 0.75, 0.45), 0.55, (0.40, 0.62, 1.0), 0.9)

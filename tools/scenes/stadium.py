@@ -24,9 +24,14 @@ SCENE = {
     "camera": {"height_m": 1.35, "focal_mm": 26, "sensor_mm": 36, "horizon": 0.6},
     "depth": {"near_m": 1.0, "far_m": 400.0},
     "ground": {"near": 0.99, "far": 0.615, "receives_shadow": True, "reflects": 0.0},
-    "subject": {"half": {"box": [0.16, 0.2, 0.68, 0.8], "distance_m": 1.6},
-                "full": {"box": [0.3, 0.42, 0.4, 0.44], "distance_m": 3.75, "feet_y": 0.86},
-                "crops": {"9:16": {"centre_x": 0.5}, "16:9": {"centre_y": 0.58}}},
+    "subject": {
+        "half": {"box": [0.16, 0.2, 0.68, 0.8], "distance_m": 1.2},
+        "full": {"box": [0.26, 0.478, 0.48, 0.452], "distance_m": 2.95, "feet_y": 0.93},
+        "crops": {
+            "9:16": {"centre_x": 0.5, "half": {"box": [0.22, 0.22, 0.56, 0.78], "distance_m": 1.3}},
+            "16:9": {"centre_y": 0.58,
+                     "half": {"box": [0.28, 0.349, 0.44, 0.513], "distance_m": 1.8},
+                     "full": {"box": [0.3, 0.510, 0.4, 0.333], "distance_m": 4.01, "feet_y": 0.843}}}},
     "default_variant": "night",
 }
 
@@ -229,7 +234,7 @@ def boxes(offset, height):
     lit = graph.math("MULTIPLY", lit, graph.math("MULTIPLY", ceiling, guests))
     surface(glass, {"Emission": warm, "Emission Strength": lit})
     band(offset, height - 0.5, offset, height + 3.4, glass)
-    band(offset - 2.25, height + 3.2, offset - 2.25, height + 4.5, ribbon_display("ribbon", 0.05, 1.6))
+    band(offset - 2.25, height + 3.2, offset - 2.25, height + 4.5, ribbon_display("ribbon", 0.05, 0.8))
 
 
 def ribbon_display(name, scale, strength):
@@ -309,7 +314,6 @@ def crowd(rows):
             size = rnd.uniform(0.92, 1.08)
             x = place[0] + rnd.normal(0, 0.05) + size * (points[:, 0] * c - points[:, 1] * s)
             y = place[1] + rnd.normal(0, 0.05) + size * (points[:, 0] * s + points[:, 1] * c)
-            # the shape faces -y: turned so that it looks at the middle
             verts.append(np.column_stack([x, y, height + size * points[:, 2]]))
             border = 0.35 * fbm(place[0] * 0.09, place[1] * 0.09, height * 0.12, 2, seed=6)
             block = int(math.atan2(place[1], place[0]) * 3.1 + tier * 0.6 + float(border) + 9) % 3
@@ -331,7 +335,7 @@ def crowd(rows):
 
 def boards():
     """The displays around the pitch."""
-    band(-1.6, 0.06, -1.6, 1.0, ribbon_display("boards", 0.085, 2.2))
+    band(-1.6, 0.06, -1.6, 1.0, ribbon_display("boards", 0.085, 0.95))
     band(-1.55, 0.0, -1.55, 1.06, material("board-frame", (0.02, 0.02, 0.025), 0.5))
 
 
@@ -396,8 +400,7 @@ def beams(spots):
             rings.append(start + axis * distance + radius * (np.cos(angle)[:, None] * side + np.sin(angle)[:, None] * other))
         i = np.arange(32)
         j = (i + 1) % 32
-        fade = [(1, 0, 0)] * 32
-        batch.add(np.concatenate(rings), np.column_stack([i, j, j + 32, i + 32]), fade)
+        batch.add(np.concatenate(rings), np.column_stack([i, j, j + 32, i + 32]))
     made = bpy.data.materials.new("beam")
     made.use_nodes = True
     made.node_tree.nodes.clear()
@@ -430,7 +433,7 @@ def screens(offset, height):
     soft = graph.noise(graph.scaled(graph.position(), (0.10, 0, 0.20)), 1.0, 2, 0.5)
     shine = graph.math("MULTIPLY_ADD", graph.between(slant, 0.55, 0.6), 0.10, soft)
     colour = graph.ramp(shine, (0.35, (0.01, 0.03, 0.22)), (0.55, (0.03, 0.25, 0.75)), (0.74, (0.35, 0.65, 1.0)))
-    surface(made, {"Emission": colour, "Emission Strength": 0.55})
+    surface(made, {"Emission": colour, "Emission Strength": 0.3})
     picture.build("screens", made)
 
 

@@ -1,0 +1,118 @@
+/* The parsed form of a template, shared by the files of plan/. Immutable after plan_template_new(). */
+#ifndef PLAN_INTERNAL_H
+#define PLAN_INTERNAL_H
+
+#include "plan/expr.h"
+#include "plan/plan.h"
+
+enum option_component {
+    OPTION_TEXT,
+    OPTION_TEXTAREA,
+    OPTION_LIST,
+    OPTION_NUMBER,
+    OPTION_TOGGLE,
+    OPTION_SELECT,
+    OPTION_MULTISELECT,
+    OPTION_COLOR,
+    OPTION_IMAGE,
+    OPTION_IMAGES,
+    OPTION_VIDEO,
+    OPTION_VIDEOS,
+    OPTION_AUDIO,
+    OPTION_GRID,
+    OPTION_COMPONENT_COUNT
+};
+
+const char *option_component_name(enum option_component component);
+/* OPTION_COMPONENT_COUNT when there is none. */
+enum option_component option_component_find(const char *name);
+bool option_is_image(enum option_component component);
+enum expr_type option_type(enum option_component component);
+
+struct plan_option {
+    const char *key;
+    enum option_component component;
+    bool required;
+    const json_t *otherwise;  /* the default, or NULL */
+    const char *const *values; /* of select and multiselect */
+    size_t value_count;
+    bool has_min, has_max;
+    double min, max;
+    int64_t max_length, max_items; /* 0: the component's own */
+};
+
+/* A JSON value with its strings parsed: what substitution walks. */
+struct plan_value {
+    const json_t *plain;     /* a value without any expression in it; else NULL */
+    struct expr_text *text;  /* a string with expressions */
+    bool is_object;
+    const char **keys;       /* of an object */
+    struct plan_value *items; /* of an object or array */
+    size_t count;
+};
+
+struct plan_step {
+    const char *id;
+    const struct step_type *type;
+    struct plan_value params, local;
+    struct expr *when;
+    struct expr_text *for_each;
+    const char *when_path, *for_each_path, *params_path, *local_path;
+    int *needs; /* step indices that are not told by references */
+    size_t need_count;
+    bool *depends; /* by step index: all dependencies */
+    int layer;
+    struct plan_step_info info;
+};
+
+struct plan_output {
+    int step;
+    struct expr *when;
+    const char *path;
+};
+
+struct plan_template {
+    struct arena *arena;
+    json_t *definition;
+    const char *id, *category;
+    struct plan_option *options;
+    size_t option_count;
+    struct plan_step *steps;
+    size_t step_count;
+    struct plan_output *outputs;
+    size_t output_count;
+    json_t *empty; /* {} */
+};
+
+const struct plan_option *template_option(const struct plan_template *t, const char *key);
+bool plan_id_valid(const char *text);
+
+/* Reads one option definition. False with faults. */
+bool option_read(struct plan_template *t, const json_t *definition, const char *path,
+                 struct plan_option *option, struct plan_faults *faults);
+/* Checks one given value and returns it in its normal form (new reference), or NULL with faults. */
+json_t *option_check(const struct plan_option *option, const json_t *value, const char *path,
+                     struct plan_faults *faults);
+
+/* Parses every string of a value. */
+void value_read(struct arena *a, const json_t *json, const char *path, struct plan_value *value,
+                struct plan_faults *faults);
+void value_bind(const struct plan_value *value, const struct expr_scope *scope, const char *path,
+                struct plan_faults *faults);
+void value_visit_steps(const struct plan_value *value,
+                       void (*visit)(void *context, int step, bool optional), void *context);
+/* *ret_json is a new reference when the state is EXPR_VALUE. The other states as in expr_evaluate(). */
+struct expr_value value_evaluate(const struct plan_value *value,
+                                 const struct expr_environment *environment);
+/* The parsed value at a JSON text: an object member, or NULL. */
+const struct plan_value *value_member(const struct plan_value *value, const char *key);
+
+/* Steps decided before their dependencies are known: used by plan_decide() and plan_preview(). */
+enum when_result { WHEN_TRUE, WHEN_FALSE, WHEN_SKIPPED, WHEN_PENDING, WHEN_FAULT };
+enum when_result when_evaluate(const struct expr *when, const struct expr_environment *environment,
+                               struct expr_value *ret_value);
+
+/* Finds conditions on options under which no output is active. */
+void outputs_check(const struct plan_template *t, struct plan_faults *faults);
+
+#endif

@@ -1,0 +1,84 @@
+#include "plan/internal.h"
+
+#include <string.h>
+
+static const char *const price_kinds[] = {"image", "video", "audio"};
+
+static json_t *price_list(const struct plan_template *t)
+{
+    json_t *credits = json_object_get(t->definition, "credits");
+    for (size_t i = 0; i < 3; i++) {
+        if (json_is_integer(json_object_get(credits, price_kinds[i])))
+            return credits;
+    }
+    return NULL;
+}
+
+/* The mode that decides where a template has several prices: what was asked for, else the option's default. */
+static const char *price_mode(const struct plan_template *t, const json_t *options)
+{
+    const char *mode = json_member_string(options, "pipeline_mode");
+    const struct plan_option *option = template_option(t, "pipeline_mode");
+    if (!mode && option)
+        mode = json_string_value(option->otherwise);
+    return mode ? mode : "";
+}
+
+/* Steps without conditions on outcomes: those that options alone switch off cost nothing. */
+static int64_t price_of_steps(const struct plan_template *t, const json_t *options)
+{
+    CLEANUP(arena) struct arena *a = arena_new();
+    struct plan_outcome *outcomes = arena_array(a, t->step_count, sizeof(*outcomes));
+    const struct plan_view view = {.template = t, .options = options, .outcomes = outcomes};
+    const struct expr_environment environment = {.arena = a, .view = &view};
+    int64_t total = 0;
+    for (size_t i = 0; i < t->step_count; i++) {
+        struct expr_value value;
+        if (when_evaluate(t->steps[i].when, &environment, &value) != WHEN_FALSE)
+            total += t->steps[i].info.credits;
+    }
+    return total;
+}
+
+struct plan_price plan_price(const struct plan_template *t, const json_t *options)
+{
+    json_t *list = price_list(t);
+    struct plan_price price = {.applied = "steps", .list_price = list};
+    const char *mode = price_mode(t, options);
+    if (!list) {
+        price.total = price_of_steps(t, options);
+        return price;
+    }
+    /* The mode's own price; else the only one, of several the dearest. */
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *one = json_object_get(list, price_kinds[i]);
+        bool named = strcmp(mode, price_kinds[i]) == 0;
+        if (!json_is_integer(one))
+            continue;
+        if (named || strcmp(price.applied, "steps") == 0 || json_integer_value(one) > price.total) {
+            price.total = json_integer_value(one);
+            price.applied = price_kinds[i];
+        }
+        if (named)
+            break;
+    }
+    return price;
+}
+
+void plan_share_credits(const struct plan_template *t, const bool *ran, int64_t used,
+                        int64_t *ret_shares)
+{
+    int64_t left = used;
+    int last = -1;
+    for (size_t i = 0; i < t->step_count; i++) {
+        ret_shares[i] = 0;
+        if (!ran[i])
+            continue;
+        int64_t share = t->steps[i].info.credits;
+        ret_shares[i] = share < left ? share : left;
+        left -= ret_shares[i];
+        last = (int)i;
+    }
+    if (last >= 0)
+        ret_shares[last] += left;
+}

@@ -11,16 +11,10 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "media/assets.h"
 #include "media/picture.h"
 #include <stdbool.h>
 #include <stddef.h>
-
-/* Read-only files by name; the bytes live as long as the process. */
-struct media_assets {
-    void *context;
-    int (*find)(void *context, const char *name, const void **ret_bytes, size_t *ret_size,
-                struct err *err);
-};
 
 enum { SCENE_PARTICLES_MAX = 8, SCENE_VARIANTS_MAX = 12, SCENE_KEYWORDS_MAX = 48 };
 

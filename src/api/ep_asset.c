@@ -2,12 +2,9 @@
 
 #include "base/clock.h"
 #include "base/sniff.h"
-#include "http/multipart.h"
 
 #include <string.h>
 #include <unistd.h>
-
-enum { ASSET_NAME_MAX = 255 };
 
 struct asset_creation {
     struct api_call *call;
@@ -69,6 +66,7 @@ static void asset_publish(struct api_call *call)
         reply_error(call, &err);
         return;
     }
+    const char *name = http_request_file_name(call->request);
     uuid_new(id);
     creation->call = call;
     creation->asset = (struct store_asset){
@@ -76,7 +74,7 @@ static void asset_publish(struct api_call *call)
         .customer = call->customer,
         .sha256 = sha256,
         .content_type = type,
-        .name = "",
+        .name = name ? name : "",
         .size = (int64_t)size,
         .created_at = clock_wall_us(),
     };

@@ -27,13 +27,14 @@ struct http_request;
 enum http_body_mode {
     HTTP_BODY_NONE,   /* a body, when one comes, is refused with 413 */
     HTTP_BODY_MEMORY, /* collected in memory up to `body_max` */
-    HTTP_BODY_FILE    /* written to `body_fd` up to `body_max`, hashed by nobody */
+    HTTP_BODY_FILE,   /* written to `body_fd` up to `body_max`, hashed by nobody */
+    HTTP_BODY_MULTIPART /* the file of a multipart/form-data body is written to `body_fd` */
 };
 
 struct http_body_plan {
     enum http_body_mode mode;
     uint64_t body_max; /* bytes; over it the request is refused with 413 */
-    int body_fd;       /* for FILE; owned by the application, open until the request is answered */
+    int body_fd;       /* for FILE and MULTIPART; owned by the application, open until the request is answered */
 };
 
 struct http_application {
@@ -83,7 +84,9 @@ void http_request_query(const struct http_request *request,
                         void *context);
 const char *http_request_query_value(const struct http_request *request, const char *name);
 const char *http_request_body(const struct http_request *request, size_t *ret_size); /* MEMORY */
-uint64_t http_request_body_size(const struct http_request *request);                 /* both modes */
+uint64_t http_request_body_size(const struct http_request *request); /* what was kept, every mode */
+/* The file name of a multipart upload as the client gave it, valid UTF-8 without control characters; NULL without one. */
+const char *http_request_file_name(const struct http_request *request);
 bool http_request_is_tls(const struct http_request *request);
 const char *http_request_id(const struct http_request *request); /* X-Request-Id: the client's sane one or a new UUID */
 void http_request_set_user_data(struct http_request *request, void *data);

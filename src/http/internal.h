@@ -1,0 +1,75 @@
+/* What the files of http/ share. */
+#ifndef HTTP_INTERNAL_H
+#define HTTP_INTERNAL_H
+
+#include "base/buffer.h"
+#include "base/uuid.h"
+#include "http/http.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+
+/* A client's own X-Request-Id is taken up to this length. */
+enum { HTTP_REQUEST_ID_MAX = 128 };
+/* Past an upload's limit this much more is read and dropped, so that the client gets to read the answer. */
+#define HTTP_DRAIN_BYTES_MAX (64u << 20)
+
+struct http_server {
+    struct MHD_Daemon *daemon;
+    struct http_settings settings;
+    struct http_application application;
+    int port;
+    bool quiesced;
+};
+
+struct http_request {
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    struct arena *arena;
+    void *user_data;
+    int64_t started_us;
+    const char *method, *raw_target, *path, *query, *id;
+    bool target_is_broken;
+
+    /* The body, while it comes. */
+    struct http_body_plan plan;
+    struct buffer body;
+    struct MHD_PostProcessor *post;
+    char *file_name;
+    int file_parts;
+    uint64_t body_size, drained;
+    int fault_status; /* 0, or what the body is refused with when it has come */
+    const char *fault_reason;
+    bool head_done, body_done;
+
+    /* Between the thread that answers and the one that owns the connection. */
+    pthread_mutex_t lock;
+    bool suspended, queued;
+    struct MHD_Response *response;
+    int status;
+};
+
+/* request.c: `raw_target` as it stood in the request line. */
+struct http_request *request_new(struct http_server *server, struct MHD_Connection *connection,
+                                 const char *raw_target);
+void request_free(struct http_request *request);
+void request_set_head(struct http_request *request, const char *method);
+
+/* framing.c: 0, or the status that the head is refused with; nothing that two readers could read differently passes. */
+int framing_check(const struct http_request *request, const char *version, const char **ret_reason);
+bool framing_announces_body(const struct http_request *request, uint64_t *ret_length);
+
+/* body.c */
+void body_begin(struct http_request *request);
+/* false: the connection is to be closed. */
+bool body_take(struct http_request *request, const char *bytes, size_t size);
+void body_end(struct http_request *request);
+
+/* response.c: answers with what the application makes of a fault. */
+void response_fault(struct http_request *request, int status, const char *reason, bool close);
+/* Hands over a finished answer: queues it at once inside a call, else wakes the connection. */
+void response_hand_over(struct http_request *request, int status, struct MHD_Response *response);
+enum MHD_Result response_queue(struct http_request *request);
+void response_add_headers(struct http_request *request, struct MHD_Response *response, bool close);
+
+#endif

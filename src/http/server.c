@@ -1,0 +1,236 @@
+#include "http/internal.h"
+
+#include "base/clock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Beside the head, a connection's memory holds the answer's headers. */
+enum { SERVER_CONNECTION_SPARE_BYTES = 8 << 10, SERVER_BACKLOG = 1024 };
+
+static void *server_request_line(void *context, const char *target, struct MHD_Connection *connection)
+{
+    return request_new(context, connection, target);
+}
+
+/* Escapes are decoded by request.c, which refuses broken ones. */
+static size_t server_keep_escapes(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context, (void)connection;
+    return strlen(text);
+}
+
+static void server_completed(void *context, struct MHD_Connection *connection, void **slot,
+                             enum MHD_RequestTerminationCode code)
+{
+    struct http_server *server = context;
+    struct http_request *request = *slot;
+    (void)connection, (void)code;
+    if (!request)
+        return;
+    if (server->application.log && request->queued)
+        server->application.log(server->application.context, request, request->status,
+                                clock_monotonic_us() - request->started_us);
+    request_free(request);
+    *slot = NULL;
+}
+
+static void server_head(struct http_request *request, const char *method, const char *version)
+{
+    const struct http_application *application = &request->server->application;
+    const char *reason;
+    uint64_t length;
+    request->head_done = true;
+    request_set_head(request, method);
+    int status = framing_check(request, version, &reason);
+    if (status != 0) {
+        response_fault(request, status, reason, true);
+        return;
+    }
+    if (!application->head(application->context, request, &request->plan))
+        return;
+    bool body = framing_announces_body(request, &length);
+    if (body && request->plan.mode == HTTP_BODY_NONE)
+        response_fault(request, 413, "This request takes no body.", true);
+    else if (length > request->plan.body_max + (request->plan.mode == HTTP_BODY_MULTIPART ? 65536 : 0))
+        response_fault(request, 413, NULL, true);
+    else
+        body_begin(request);
+}
+
+static void server_body(struct http_request *request)
+{
+    const struct http_application *application = &request->server->application;
+    body_end(request);
+    if (request->fault_status != 0)
+        response_fault(request, request->fault_status, request->fault_reason,
+                       request->fault_status != 400 || request->drained > 0);
+    else
+        application->body(application->context, request);
+}
+
+/* After a call of the application: send what it answered, or sleep until it does. */
+static enum MHD_Result server_settle(struct http_request *request, bool wait)
+{
+    pthread_mutex_lock(&request->lock);
+    bool answered = request->response != NULL;
+    if (!answered && wait) {
+        request->suspended = true;
+        MHD_suspend_connection(request->connection);
+    }
+    pthread_mutex_unlock(&request->lock);
+    return answered ? response_queue(request) : MHD_YES;
+}
+
+static enum MHD_Result server_handle(void *context, struct MHD_Connection *connection,
+                                     const char *url, const char *method, const char *version,
+                                     const char *upload, size_t *upload_size, void **slot)
+{
+    struct http_request *request = *slot;
+    (void)context, (void)connection, (void)url;
+    if (request->queued)
+        return MHD_YES;
+    if (!request->head_done) {
+        server_head(request, method, version);
+        return server_settle(request, false);
+    }
+    if (*upload_size > 0) {
+        bool go_on = body_take(request, upload, *upload_size);
+        *upload_size = 0;
+        return go_on ? MHD_YES : MHD_NO;
+    }
+    if (!request->body_done)
+        server_body(request);
+    return server_settle(request, true);
+}
+
+static void server_swallow_log(void *context, const char *format, va_list arguments)
+{
+    (void)context, (void)format, (void)arguments;
+}
+
+static int server_address(const struct http_settings *settings, struct sockaddr_storage *ret_address,
+                          socklen_t *ret_size, struct err *err)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
+    memset(ret_address, 0, sizeof(*ret_address));
+    if (inet_pton(AF_INET, settings->address, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)settings->port);
+        *ret_size = sizeof(*v4);
+        return 0;
+    }
+    if (inet_pton(AF_INET6, settings->address, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons((uint16_t)settings->port);
+        *ret_size = sizeof(*v6);
+        return 0;
+    }
+    return err_set(err, ERR_INVALID, NULL, "'%s' is no IP address to listen on.", settings->address);
+}
+
+static int server_listen(const struct http_settings *settings, int *ret_fd, int *ret_port, struct err *err)
+{
+    struct sockaddr_storage address;
+    socklen_t size;
+    int rc = server_address(settings, &address, &size, err);
+    if (rc < 0)
+        return rc;
+    CLEANUP(fd) int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int on = 1;
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+        bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, SERVER_BACKLOG) < 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        return err_set(err, ERR_UNAVAILABLE, NULL, "Cannot listen on %s port %d: %s.",
+                       settings->address, settings->port, strerror(errno));
+    *ret_port = ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
+                                                   : ((struct sockaddr_in6 *)&address)->sin6_port);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+static struct MHD_Daemon *server_start(struct http_server *server, int fd)
+{
+    const struct http_settings *settings = &server->settings;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     (settings->tls_cert_pem ? MHD_USE_TLS : 0);
+    struct MHD_OptionItem options[16];
+    size_t count = 0;
+    size_t memory = settings->header_bytes_max + SERVER_CONNECTION_SPARE_BYTES;
+#define OPTION(name, value, pointer)                                                               \
+    options[count++] = (struct MHD_OptionItem)                                                     \
+    {                                                                                              \
+        (name), (intptr_t)(value), (pointer)                                                       \
+    }
+    OPTION(MHD_OPTION_EXTERNAL_LOGGER, server_swallow_log, NULL);
+    OPTION(MHD_OPTION_LISTEN_SOCKET, fd, NULL);
+    OPTION(MHD_OPTION_URI_LOG_CALLBACK, server_request_line, server);
+    OPTION(MHD_OPTION_UNESCAPE_CALLBACK, server_keep_escapes, NULL);
+    OPTION(MHD_OPTION_NOTIFY_COMPLETED, server_completed, server);
+    OPTION(MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL);
+    OPTION(MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, NULL);
+    OPTION(MHD_OPTION_CONNECTION_LIMIT, settings->connections_max, NULL);
+    OPTION(MHD_OPTION_CONNECTION_TIMEOUT, settings->idle_timeout_s, NULL);
+    if (settings->threads > 1)
+        OPTION(MHD_OPTION_THREAD_POOL_SIZE, settings->threads, NULL);
+    if (settings->tls_cert_pem) {
+        OPTION(MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)settings->tls_cert_pem);
+        OPTION(MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)settings->tls_key_pem);
+    }
+    OPTION(MHD_OPTION_END, 0, NULL);
+#undef OPTION
+    return MHD_start_daemon(flags, (uint16_t)server->port, NULL, NULL, server_handle, server,
+                            MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+}
+
+int http_server_new(const struct http_settings *settings, const struct http_application *application,
+                    struct http_server **ret_server, struct err *err)
+{
+    int fd = -1, port = 0;
+    int rc = server_listen(settings, &fd, &port, err);
+    if (rc < 0)
+        return rc;
+    struct http_server *server = mem_alloc(sizeof(*server));
+    server->settings = *settings;
+    server->application = *application;
+    server->port = port;
+    server->daemon = server_start(server, fd);
+    if (!server->daemon) {
+        close(fd);
+        free(server);
+        return err_set(err, ERR_UNAVAILABLE, NULL,
+                       "The HTTP server could not be started%s.",
+                       settings->tls_cert_pem ? " (are the TLS certificate and key right?)" : "");
+    }
+    *ret_server = server;
+    return 0;
+}
+
+int http_server_port(const struct http_server *server)
+{
+    return server->port;
+}
+
+void http_server_quiesce(struct http_server *server)
+{
+    if (server->quiesced)
+        return;
+    server->quiesced = true;
+    MHD_socket fd = MHD_quiesce_daemon(server->daemon);
+    if (fd != MHD_INVALID_SOCKET)
+        close(fd);
+}
+
+void http_server_free(struct http_server *server)
+{
+    if (!server)
+        return;
+    MHD_stop_daemon(server->daemon);
+    free(server);
+}

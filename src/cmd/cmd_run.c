@@ -66,7 +66,7 @@ static int run_open(struct run_state *state, struct err *err)
     if (rc == 0)
         rc = home_open_blobs(&state->home, err);
     if (rc == 0)
-        rc = home_open_catalog(&state->home, err);
+        rc = home_open_catalog(&state->home, option_text(&state->cmd->options, PARAM_CATALOG), err);
     if (rc == 0)
         rc = home_find_programs(&state->home, err);
     if (rc == 0)
@@ -366,7 +366,7 @@ static int run_write_results(struct run_state *state, const struct store_workflo
         rc = err_set(err, ERR_STORAGE, out, "The folder %s cannot be made: %s.", out,
                      strerror(errno));
     for (size_t i = 0; rc == 0 && i < json_array_size(results); i++) {
-        const char *path;
+        const char *path = NULL;
         rc = run_write_result(state, json_array_get(results, i), i + 1, &path, err);
         if (rc == 0)
             json_array_append_new(paths, json_string(path));

@@ -95,7 +95,7 @@ static int serve_open(struct cmd *cmd, struct home *home, struct err *err)
     if (rc == 0)
         rc = home_open_blobs(home, err);
     if (rc == 0)
-        rc = home_open_catalog(home, err);
+        rc = home_open_catalog(home, option_text(&cmd->options, PARAM_CATALOG), err);
     if (rc == 0)
         rc = home_find_programs(home, err);
     return rc;

@@ -62,7 +62,7 @@ int cmd_templates(struct cmd *cmd)
         return status;
     if (cmd->options.argument_count > 1)
         return cmd_usage(cmd, "At most one template is shown.");
-    if (home_open_catalog(&home, &err) < 0)
+    if (home_open_catalog(&home, option_text(&cmd->options, PARAM_CATALOG), &err) < 0)
         return cmd_fail(&err);
     bool as_json = option_flag(&cmd->options, PARAM_JSON);
     status = CMD_OK;

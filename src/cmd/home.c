@@ -75,12 +75,13 @@ static char *home_find(const char *const *candidates)
     return NULL;
 }
 
-int home_open_catalog(struct home *home, struct err *err)
+int home_open_catalog(struct home *home, const char *directory, struct err *err)
 {
     static const char *const places[] = {"catalog", "../share/reeld/catalog", NULL};
     CLEANUP(arena) struct arena *a = arena_new();
-    CLEANUP(free) char *directory = home_find(places);
+    CLEANUP(free) char *found = directory ? NULL : home_find(places);
     struct plan_faults faults;
+    directory = directory ? directory : found;
     if (!directory)
         return err_set(err, ERR_NOT_FOUND, NULL, "The catalog is not beside the program.");
     plan_faults_init(&faults, a);

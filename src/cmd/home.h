@@ -27,8 +27,8 @@ int home_open_store(struct home *home, const char *data, bool create, struct err
 int home_lock(struct home *home, struct err *err);
 /* Blobs and the secret of media URLs. */
 int home_open_blobs(struct home *home, struct err *err);
-/* Catalog, pack and programs, found beside the running program or below its prefix. */
-int home_open_catalog(struct home *home, struct err *err);
+/* Pack and programs, found beside the running program or below its prefix; the catalog too without a `directory`. */
+int home_open_catalog(struct home *home, const char *directory, struct err *err);
 int home_find_programs(struct home *home, struct err *err);
 void home_close(struct home *home);
 

@@ -1,7 +1,7 @@
 /*
- * Small neural nets on XNNPACK: read from .tflite or ncnn files whose SHA-256 is in models.def (others are refused:
- * XNNPACK ends the process on a wrong graph), planned into one block of memory, run on the caller's thread. One thread at a
- * time per net. Tensors are float, height x width x channels.
+ * Small neural nets on XNNPACK: .net files (tools/models/convert) whose SHA-256 is in models.def, planned into one block of
+ * memory, run on the caller's thread. Other files are refused: XNNPACK ends the process on a wrong graph. One thread at a time
+ * per net. Tensors are float, height x width x channels.
  */
 #ifndef MEDIA_NN_NN_H
 #define MEDIA_NN_NN_H
@@ -22,7 +22,7 @@ struct nn_shape {
 };
 
 /* Opens a row of models.def by its name ("selfie", "face_detector", "face_mesh", "painter_clean", "painter_draw"). `width` and
- * `height` are those of the input for a net that takes any size (ncnn), 0 for one that has its own. ERR_NOT_FOUND without the
+ * `height` are those of the input for a net that takes any size (the painters), 0 for one that has its own. ERR_NOT_FOUND without the
  * file, ERR_UNAVAILABLE, ERR_TOO_LARGE when the memory plan passes 512 MiB. */
 int nn_open(const char *name, const struct media_assets *assets, int width, int height,
             struct nn_net **ret_net, struct err *err);

@@ -145,6 +145,19 @@ struct picture *image_cover(const struct picture *source, int width, int height,
     return sized;
 }
 
+struct picture *image_with_alpha(const struct picture *source)
+{
+    struct picture *rgba = picture_new(source->width, source->height, 4);
+    size_t count = (size_t)source->width * (size_t)source->height;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *from = source->pixels + i * (size_t)source->channels;
+        uint8_t *to = rgba->pixels + i * 4;
+        memcpy(to, from, 3);
+        to[3] = source->channels == 4 ? from[3] : 255;
+    }
+    return rgba;
+}
+
 static void draw_pixel(uint8_t *base, int channels, const uint8_t *over, unsigned opacity)
 {
     unsigned alpha = (over[3] * opacity + 127) / 255;

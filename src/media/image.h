@@ -41,6 +41,8 @@ struct picture *image_crop(const struct picture *source, int x, int y, int width
 /* Scales to cover the size, then takes the part around `centre_x`, `centre_y` (0..1 of the source). New picture. */
 struct picture *image_cover(const struct picture *source, int width, int height, double centre_x,
                             double centre_y);
+/* RGB and RGBA as RGBA. New picture. */
+struct picture *image_with_alpha(const struct picture *source);
 /* Draws RGBA `over` onto RGB or RGBA `base` in place at x, y (may lie partly outside), times `opacity` 0..1. */
 void image_draw(struct picture *base, const struct picture *over, int x, int y, double opacity);
 /* "#RGB", "#RRGGBB", "#RRGGBBAA", "transparent" to RGBA. ERR_INVALID. */

@@ -29,19 +29,6 @@ static int place(int third, int side, int size, int margin)
     return third == 0 ? margin : third == 1 ? (side - size) / 2 : side - size - margin;
 }
 
-static struct picture *with_alpha(const struct picture *source)
-{
-    struct picture *rgba = picture_new(source->width, source->height, 4);
-    size_t count = (size_t)source->width * (size_t)source->height;
-    for (size_t i = 0; i < count; i++) {
-        const uint8_t *from = source->pixels + i * (size_t)source->channels;
-        uint8_t *to = rgba->pixels + i * 4;
-        memcpy(to, from, 3);
-        to[3] = source->channels == 4 ? from[3] : 255;
-    }
-    return rgba;
-}
-
 int step_logo_load(const struct step_input *file, const struct step_logo_settings *settings, int width,
                    int height, struct step_logo *ret_logo, struct err *err)
 {
@@ -60,7 +47,7 @@ int step_logo_load(const struct step_input *file, const struct step_logo_setting
                      (int)fmax(1, lrint(loaded->height * factor)));
     int index = position_index(settings->position);
     *ret_logo = (struct step_logo){
-        .rgba = with_alpha(scaled),
+        .rgba = image_with_alpha(scaled),
         .x = place(index % 3, width, scaled->width, margin),
         .y = place(index / 3, height, scaled->height, margin),
     };

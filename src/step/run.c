@@ -66,6 +66,11 @@ int step_run_progress(struct step_run *run, double fraction, struct err *err)
     return 0;
 }
 
+bool step_run_advance(void *run, double fraction)
+{
+    return step_run_progress(run, fraction, NULL) == 0;
+}
+
 int step_run_open_output(struct step_run *run, int *ret_fd, struct err *err)
 {
     return run->host.open_output(run->host.context, ret_fd, err);

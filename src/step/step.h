@@ -174,6 +174,8 @@ size_t step_run_inputs(const struct step_run *run, const char *name,
 
 /* Reports progress; ERR_CANCELLED when the run was cancelled, which the caller passes on. */
 int step_run_progress(struct step_run *run, double fraction, struct err *err);
+/* The same for a struct media_monitor, whose context is the run. */
+bool step_run_advance(void *run, double fraction);
 int step_run_open_output(struct step_run *run, int *ret_fd, struct err *err);
 /* Takes over `fd`. */
 void step_run_add_file(struct step_run *run, int fd, const char *content_type, int width, int height,

@@ -1,7 +1,6 @@
 #include "media/video.h"
-#include "step/step.h"
+#include "step/grid.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const char *const fits[] = {"cover", "contain", NULL};
@@ -43,11 +42,6 @@ static const struct step_param params[] = {
 
 #ifndef STEP_DESCRIPTORS_ONLY
 
-static bool advance(void *context, double fraction)
-{
-    return step_run_progress(context, fraction, NULL) == 0;
-}
-
 static enum video_grid_audio audio_mode(const char *name)
 {
     return strcmp(name, "mix") == 0    ? VIDEO_GRID_AUDIO_MIX
@@ -59,14 +53,18 @@ static int run(struct step_run *run, struct err *err)
 {
     const struct step_input *const *files;
     size_t count = step_run_inputs(run, "video_urls", &files);
-    struct video_grid_settings settings = {
+    struct step_grid grid;
+    int rc = step_grid_read(run, &grid, err);
+    if (rc < 0)
+        return rc;
+    const struct video_grid_settings settings = {
+        .columns = grid.columns,
+        .rows = grid.rows,
         .gap = (int)step_run_integer(run, "gap", 0),
         .contain = strcmp(step_run_text(run, "fit"), "contain") == 0,
         .longest = strcmp(step_run_text(run, "end"), "longest") == 0,
         .audio = audio_mode(step_run_text(run, "audio")),
     };
-    if (sscanf(step_run_text(run, "grid_pattern"), "%dx%d", &settings.columns, &settings.rows) != 2)
-        return err_set(err, ERR_INVALID, "/grid_pattern", "The grid is written as WxH.");
     int cells = settings.columns * settings.rows;
     if (count == 0 || count > (size_t)cells)
         return err_set(err, ERR_INVALID, "/video_urls",
@@ -78,8 +76,8 @@ static int run(struct step_run *run, struct err *err)
 
     int fd CLEANUP(fd) = -1;
     struct video_result result;
-    const struct media_monitor monitor = {run, advance};
-    int rc = step_run_open_output(run, &fd, err);
+    const struct media_monitor monitor = {run, step_run_advance};
+    rc = step_run_open_output(run, &fd, err);
     if (rc == 0)
         rc = video_grid(inputs, count, &settings, fd, &monitor, &result, err);
     if (rc == 0)

@@ -1,8 +1,63 @@
 #include "media/portrait.h"
 
 #include "base/arena.h"
+#include "media/face.h"
+#include "media/matte.h"
 
 #include <math.h>
+
+/* Onto white, as paper. */
+static struct picture *without_alpha(struct picture *photo)
+{
+    if (photo->channels != 4)
+        return photo;
+    struct picture *flat = picture_new(photo->width, photo->height, 3);
+    size_t count = (size_t)photo->width * (size_t)photo->height;
+    for (size_t i = 0; i < count; i++) {
+        unsigned alpha = photo->pixels[4 * i + 3];
+        for (size_t c = 0; c < 3; c++)
+            flat->pixels[3 * i + c] = (uint8_t)((photo->pixels[4 * i + c] * alpha + 255 * (255 - alpha) + 127) / 255);
+    }
+    picture_free(photo);
+    return flat;
+}
+
+static int find_faces(struct portrait *portrait, const struct media_assets *assets,
+                      const struct media_monitor *monitor, struct err *err)
+{
+    struct face *faces = mem_array(FACE_MAX, sizeof(*faces));
+    size_t count;
+    int rc = face_find(portrait->photo, assets, monitor, faces, &count, err);
+    for (size_t i = 0; rc == 0 && i < count && i < STYLE_FACES_MAX; i++)
+        portrait->faces[portrait->face_count++] =
+            (struct style_face){faces[i].x, faces[i].y, faces[i].width, faces[i].height};
+    if (portrait->face_count > 0) {
+        portrait->eyes_x = (faces[0].left_eye_x + faces[0].right_eye_x) / 2;
+        portrait->eyes_y = (faces[0].left_eye_y + faces[0].right_eye_y) / 2;
+    }
+    free(faces);
+    return rc;
+}
+
+int portrait_open(struct picture *photo, const struct media_assets *assets,
+                  const struct media_monitor *monitor, struct portrait **ret_portrait, struct err *err)
+{
+    struct portrait *portrait = mem_alloc(sizeof(*portrait));
+    portrait->photo = without_alpha(photo);
+    int rc = matte_person(portrait->photo, assets, monitor, &portrait->matte, &portrait->colours, err);
+    if (rc == 0)
+        rc = find_faces(portrait, assets, monitor, err);
+    if (rc == ERR_UNAVAILABLE || rc == ERR_NOT_FOUND) {
+        portrait->fault = "The nets that find people cannot be used here.";
+        rc = 0;
+    }
+    if (rc < 0) {
+        portrait_free(portrait);
+        return rc;
+    }
+    *ret_portrait = portrait;
+    return 0;
+}
 
 void portrait_free(struct portrait *portrait)
 {

@@ -10,13 +10,14 @@ struct range {
     int prefix;
 };
 
-/* IANA's special-purpose registry for IPv4. */
+/* IANA's special-purpose registry for IPv4; the last is a cloud's metadata service in public space.
+ */
 static const struct range address_refused_v4[] = {
-    {"0.0.0.0", 8},      {"10.0.0.0", 8},       {"100.64.0.0", 10},   {"127.0.0.0", 8},
-    {"169.254.0.0", 16}, {"172.16.0.0", 12},    {"192.0.0.0", 24},    {"192.0.2.0", 24},
-    {"192.31.196.0", 24}, {"192.52.193.0", 24}, {"192.88.99.0", 24},  {"192.168.0.0", 16},
-    {"192.175.48.0", 24}, {"198.18.0.0", 15},   {"198.51.100.0", 24}, {"203.0.113.0", 24},
-    {"224.0.0.0", 4},    {"240.0.0.0", 4},
+    {"0.0.0.0", 8},       {"10.0.0.0", 8},      {"100.64.0.0", 10},    {"127.0.0.0", 8},
+    {"169.254.0.0", 16},  {"172.16.0.0", 12},   {"192.0.0.0", 24},     {"192.0.2.0", 24},
+    {"192.31.196.0", 24}, {"192.52.193.0", 24}, {"192.88.99.0", 24},   {"192.168.0.0", 16},
+    {"192.175.48.0", 24}, {"198.18.0.0", 15},   {"198.51.100.0", 24},  {"203.0.113.0", 24},
+    {"224.0.0.0", 4},     {"240.0.0.0", 4},     {"168.63.129.16", 32},
 };
 
 /* Of the global unicast space of IPv6, 2000::/3, which alone is taken. */
@@ -50,8 +51,8 @@ static bool v4_is_public(const unsigned char *address)
     return !ranges_have(address_refused_v4, TABLE_SIZE(address_refused_v4), AF_INET, address);
 }
 
-/* Forms that carry an IPv4 address (mapped, NAT64, 6to4, Teredo) lie outside 2000::/3 or in its refused ranges, except NAT64,
- * which is judged by what it carries. */
+/* Forms that carry an IPv4 address (mapped, NAT64, 6to4, Teredo) lie outside 2000::/3 or in its
+ * refused ranges, except NAT64, which is judged by what it carries. */
 static bool v6_is_public(const unsigned char *address)
 {
     static const unsigned char nat64[12] = {0x00, 0x64, 0xff, 0x9b};
@@ -68,6 +69,7 @@ bool net_address_public(const struct sockaddr *address)
             (const unsigned char *)&((const struct sockaddr_in *)(const void *)address)->sin_addr);
     if (address->sa_family == AF_INET6)
         return v6_is_public(
-            (const unsigned char *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
+            (const unsigned char *)&((const struct sockaddr_in6 *)(const void *)address)
+                ->sin6_addr);
     return false;
 }

@@ -10,11 +10,20 @@
 #include <unistd.h>
 
 /*
- * DESIGN. One easy handle per hop. libcurl resolves the name once and connects to one of the addresses it got; the socket callback is asked
- * with exactly the address that the connection is made to, and refuses what is not public. So there is no moment between the check and
- * the connection in which a name could change its mind. Redirects are followed here, hop by hop, by the same path.
+ * DESIGN. One easy handle per hop. libcurl resolves the name once, on a thread of its own, and
+ * connects to one of the addresses it got; the socket callback is asked with exactly the address
+ * that the connection is made to, and refuses what is not public. So there is no moment between the
+ * check and the connection in which a name could change its mind. One refused address ends the
+ * request, also where the name has public ones beside it. Redirects are followed here, hop by hop,
+ * by the same path.
  */
-enum { LOOP_HEADER_BYTES_MAX = 64 << 10, LOOP_CONNECT_TIMEOUT_MS = 15000, LOOP_DROPPED_BYTES_MAX = 1 << 20 };
+enum {
+    LOOP_HEADER_BYTES_MAX = 64 << 10,
+    LOOP_CONNECT_TIMEOUT_MS = 15000,
+    LOOP_DROPPED_BYTES_MAX =
+        1 << 20 /* of an answer that nobody reads; the rest is not waited for */
+};
+#define LOOP_PROGRESS_STEP 0.01
 
 struct request {
     struct request *next;
@@ -26,8 +35,9 @@ struct request {
     CURL *easy; /* NULL while nothing is under way */
     int64_t deadline_us;
     int redirects;
-    bool address_refused, too_large, write_failed;
-    struct err fault; /* code 0: none; told at the next step */
+    bool address_refused, too_large, write_failed, headers_too_large;
+    double told_fraction; /* of the progress that was told last */
+    struct err fault;     /* code 0: none; told at the next step */
     uint64_t received, header_bytes;
 };
 
@@ -94,7 +104,8 @@ void net_loop_free(struct net_loop *loop)
     free(loop);
 }
 
-static curl_socket_t request_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+static curl_socket_t request_socket(void *context, curlsocktype purpose,
+                                    struct curl_sockaddr *address)
 {
     struct request *request = context;
     (void)purpose;
@@ -110,7 +121,8 @@ static size_t request_header(char *bytes, size_t size, size_t count, void *conte
     struct request *request = context;
     (void)bytes;
     request->header_bytes += size * count;
-    return request->header_bytes <= LOOP_HEADER_BYTES_MAX ? size * count : 0;
+    request->headers_too_large = request->header_bytes > LOOP_HEADER_BYTES_MAX;
+    return request->headers_too_large ? 0 : size * count;
 }
 
 static bool request_status_is_success(struct request *request)
@@ -147,13 +159,20 @@ static int request_progress(void *context, curl_off_t total, curl_off_t now, cur
 {
     struct request *request = context;
     (void)to_send, (void)sent;
+    if (request->address_refused)
+        return 1;
     if (total > 0 && (uint64_t)total > request->settings.max_bytes &&
         request_status_is_success(request)) {
         request->too_large = true;
         return 1;
     }
-    if (request->settings.progress && total > 0)
-        request->settings.progress(request->settings.context, (double)now / (double)total);
+    if (total <= 0 || !request->settings.progress || !request_status_is_success(request))
+        return 0;
+    double fraction = (double)now / (double)total;
+    if (fraction >= request->told_fraction + LOOP_PROGRESS_STEP) {
+        request->told_fraction = fraction;
+        request->settings.progress(request->settings.context, fraction);
+    }
     return 0;
 }
 
@@ -165,6 +184,8 @@ static void request_configure(struct request *request, long left_ms)
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT,
+                     1L); /* a slow name server does not hold up the loop */
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
@@ -183,11 +204,13 @@ static void request_configure(struct request *request, long left_ms)
     curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, request_progress);
     curl_easy_setopt(easy, CURLOPT_XFERINFODATA, request);
     curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
+    if (request->headers)
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
     if (strcmp(request->method, "POST") == 0) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->settings.body_size);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)request->settings.body_size);
     }
 }
 
@@ -202,6 +225,7 @@ static void request_hop(struct request *request)
     if (!request->easy)
         abort(); /* out of memory, the only cause */
     request->received = request->header_bytes = 0;
+    request->told_fraction = 0;
     request_configure(request, (long)left_ms);
     curl_multi_add_handle(request->loop->multi, request->easy);
 }
@@ -215,8 +239,10 @@ void net_start(struct net_loop *loop, const struct net_request *settings, uint64
     request->settings.url = NULL;
     request->settings.headers = NULL;
     request->settings.body = NULL;
+    request->settings.method = NULL;
     request->method = mem_strdup(settings->method);
-    request->body = settings->body_size ? mem_dup(settings->body, settings->body_size) : mem_strdup("");
+    request->body =
+        settings->body_size ? mem_dup(settings->body, settings->body_size) : mem_strdup("");
     request->deadline_us = clock_monotonic_us() + settings->timeout_ms * 1000;
     for (const char *const *header = settings->headers; header && *header; header++)
         request->headers = curl_slist_append(request->headers, *header);
@@ -240,24 +266,38 @@ void net_cancel(struct net_loop *loop, uint64_t id)
     }
 }
 
-/* What a failed transfer means; the URL is not repeated, it may carry a secret. */
+static int request_judge_address(const struct request *request, struct err *err)
+{
+    char *host = url_host(request->url);
+    int rc = err_set(err, ERR_FETCH_REFUSED, NULL,
+                     "The address of %s is not public and may not be reached.", host);
+    free(host);
+    return rc;
+}
+
+/* What a failed transfer means; of the URL only the host is repeated, the rest may carry a secret.
+ */
 static int request_judge(struct request *request, CURLcode code, struct err *err)
 {
     if (request->address_refused)
-        return err_set(err, ERR_FETCH_REFUSED, NULL,
-                       "The address is private or reserved and may not be reached.");
+        return request_judge_address(request, err);
     if (request->too_large)
         return err_set(err, ERR_TOO_LARGE, NULL, "The content is over the limit of %llu bytes.",
                        (unsigned long long)request->settings.max_bytes);
     if (request->write_failed)
         return err_set(err, ERR_STORAGE, NULL, "The content could not be stored.");
-    if (code == CURLE_OK)
+    if (request->headers_too_large)
+        return err_set(err, ERR_FETCH_FAILED, NULL, "The headers of the answer are over %d bytes.",
+                       LOOP_HEADER_BYTES_MAX);
+    if (code == CURLE_OK ||
+        (code == CURLE_WRITE_ERROR && request->received > LOOP_DROPPED_BYTES_MAX))
         return 0;
     if (code == CURLE_OPERATION_TIMEDOUT)
         return err_set(err, ERR_TIMEOUT, NULL, "The address did not answer in time.");
     if (code == CURLE_COULDNT_RESOLVE_HOST)
         return err_set(err, ERR_FETCH_FAILED, NULL, "The host name is not known.");
-    return err_set(err, ERR_FETCH_FAILED, NULL, "The transfer failed: %s.", curl_easy_strerror(code));
+    return err_set(err, ERR_FETCH_FAILED, NULL, "The transfer failed: %s.",
+                   curl_easy_strerror(code));
 }
 
 static void request_end(struct request *request, struct net_result *result)
@@ -265,6 +305,17 @@ static void request_end(struct request *request, struct net_result *result)
     loop_unlink(request->loop, request);
     request->settings.done(request->settings.context, result);
     request_free(request);
+}
+
+/* Headers may carry a key that was meant for the first host alone. */
+static void request_move(struct request *request, char *url)
+{
+    if (!url_same_origin(request->url, url)) {
+        curl_slist_free_all(request->headers);
+        request->headers = NULL;
+    }
+    free(request->url);
+    request->url = url;
 }
 
 /* Whether the answer sends somewhere else; then *ret_rc tells whether that can be done. */
@@ -276,14 +327,14 @@ static bool request_redirects(struct request *request, long status, int *ret_rc,
         curl_easy_header(request->easy, "Location", 0, CURLH_HEADER, -1, &location) != CURLHE_OK)
         return false;
     char *url = NULL;
-    *ret_rc = ++request->redirects > request->settings.max_redirects
-                  ? err_set(err, ERR_FETCH_REFUSED, NULL, "The address redirects more than %d times.",
-                            request->settings.max_redirects)
-                  : url_follow(request->url, location->value, &url, err);
+    *ret_rc =
+        ++request->redirects > request->settings.max_redirects
+            ? err_set(err, ERR_FETCH_REFUSED, NULL, "The address redirects more than %d times.",
+                      request->settings.max_redirects)
+            : url_follow(request->url, location->value, &url, err);
     if (*ret_rc < 0)
         return true;
-    free(request->url);
-    request->url = url;
+    request_move(request, url);
     if (status == 303 || (status < 303 && strcmp(request->method, "POST") == 0)) {
         free(request->method);
         request->method = mem_strdup("GET");
@@ -313,14 +364,18 @@ static void request_finished(struct request *request, CURLcode code)
     request_end(request, &result);
 }
 
+/* From the start after each one: a callback may start and cancel others. */
 static void loop_tell_faults(struct net_loop *loop)
 {
-    for (struct request *request = loop->requests, *next; request; request = next) {
-        next = request->next;
-        if (request->fault.code == 0)
+    for (struct request *request = loop->requests; request;) {
+        if (request->fault.code == 0) {
+            request = request->next;
             continue;
-        struct net_result result = {.rc = request->fault.code, .err = request->fault, .retry_after_s = -1};
+        }
+        struct net_result result = {
+            .rc = request->fault.code, .err = request->fault, .retry_after_s = -1};
         request_end(request, &result);
+        request = loop->requests;
     }
 }
 
@@ -339,7 +394,8 @@ bool net_loop_step(struct net_loop *loop, int extra_fd, int timeout_ms)
     int running, left;
     CURLMsg *message;
     curl_multi_perform(loop->multi, &running);
-    curl_multi_poll(loop->multi, &extra, extra_fd >= 0, loop_has_faults(loop) ? 0 : timeout_ms, NULL);
+    curl_multi_poll(loop->multi, &extra, extra_fd >= 0, loop_has_faults(loop) ? 0 : timeout_ms,
+                    NULL);
     curl_multi_perform(loop->multi, &running);
     while ((message = curl_multi_info_read(loop->multi, &left))) {
         struct request *request;

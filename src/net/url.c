@@ -1,10 +1,12 @@
 #include "net/internal.h"
 
 #include "base/arena.h"
+#include "base/table.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static int url_refuse(struct err *err, const char *reason)
 {
@@ -68,4 +70,36 @@ int url_follow(const char *base, const char *location, char **ret_url, struct er
 int url_check(const char *text, char **ret_url, struct err *err)
 {
     return url_follow(NULL, text, ret_url, err);
+}
+
+static char *url_part(const char *text, CURLUPart part)
+{
+    CURLU *url = curl_url();
+    char *value = NULL;
+    if (!url)
+        abort(); /* out of memory, the only cause */
+    if (curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK)
+        curl_url_get(url, part, &value, CURLU_DEFAULT_PORT);
+    char *copy = mem_strdup(value ? value : "");
+    curl_free(value);
+    curl_url_cleanup(url);
+    return copy;
+}
+
+char *url_host(const char *url)
+{
+    return url_part(url, CURLUPART_HOST);
+}
+
+bool url_same_origin(const char *one, const char *other)
+{
+    static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
+    bool same = true;
+    for (size_t i = 0; i < TABLE_SIZE(parts); i++) {
+        char *left = url_part(one, parts[i]), *right = url_part(other, parts[i]);
+        same &= strcasecmp(left, right) == 0;
+        free(left);
+        free(right);
+    }
+    return same;
 }

@@ -1,0 +1,230 @@
+#include "media/face.h"
+
+#include "media/nn/nn.h"
+#include "media/raster.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FACE_DETECTOR_SIDE = 128, FACE_MESH_SIDE = 192, FACE_ANCHORS = 896, FACE_CANDIDATES_MAX = 64, FACE_VALUES = 16 };
+static const float face_detector_least = 0.5f, face_mesh_least = 0.5f, face_overlap_most = 0.3f;
+
+/* Photo pixels. */
+struct candidate {
+    float score, x, y, size; /* centre and longer side */
+    float eyes[2][2];
+};
+
+/* A square of the photo, turned; samples of it fill a net's input. */
+struct window {
+    float x, y;           /* centre, photo pixels */
+    float cosine, sine;   /* times photo pixels per input pixel */
+    int side;
+};
+
+static void window_to_photo(const struct window *window, float u, float v, float *ret_x, float *ret_y)
+{
+    float dx = u - (float)window->side / 2, dy = v - (float)window->side / 2;
+    *ret_x = window->x + window->cosine * dx - window->sine * dy;
+    *ret_y = window->y + window->sine * dx + window->cosine * dy;
+}
+
+/* Samples the photo, shrunk beforehand so that nothing is skipped; black outside. `low`, `high`: what 0 and 255 become. */
+static void window_fill(const struct picture *photo, const struct window *window, float *input, float low, float high)
+{
+    float step = sqrtf(window->cosine * window->cosine + window->sine * window->sine);
+    int taps = step > 1 ? (int)ceilf(step) : 1;
+    taps = taps > 8 ? 8 : taps;
+    for (int v = 0; v < window->side; v++) {
+        for (int u = 0; u < window->side; u++, input += 3) {
+            float sum[3] = {0};
+            for (int k = 0; k < taps * taps; k++) {
+                float x, y;
+                window_to_photo(window, (float)u + ((float)(k % taps) + 0.5f) / (float)taps,
+                                (float)v + ((float)(k / taps) + 0.5f) / (float)taps, &x, &y);
+                if (x < 0 || y < 0 || x >= (float)photo->width || y >= (float)photo->height)
+                    continue;
+                const uint8_t *pixel = picture_at(photo, (int)x, (int)y);
+                for (int c = 0; c < 3; c++)
+                    sum[c] += pixel[c];
+            }
+            for (int c = 0; c < 3; c++)
+                input[c] = low + (high - low) * sum[c] / ((float)(taps * taps) * 255);
+        }
+    }
+}
+
+static float sigmoid(float value)
+{
+    return 1 / (1 + expf(-raster_clamp(value, -80, 80)));
+}
+
+/* The outputs of the detector: scores of the two grids, then boxes of the two. */
+static size_t collect(struct nn_net *net, const struct window *window, struct candidate *found, size_t count)
+{
+    static const int grids[2] = {16, 8}, each[2] = {2, 6};
+    struct nn_shape shape;
+    size_t boxes_first = 0, scores_first = 2;
+    nn_output(net, 0, &shape);
+    if (shape.channels < FACE_VALUES) {
+        boxes_first = 2;
+        scores_first = 0;
+    }
+    float scale = sqrtf(window->cosine * window->cosine + window->sine * window->sine);
+    for (size_t g = 0; g < 2; g++) {
+        const float *scores = nn_output(net, scores_first + g, &shape), *boxes = nn_output(net, boxes_first + g, &shape);
+        for (int i = 0; i < grids[g] * grids[g] * each[g] && count < FACE_CANDIDATES_MAX; i++) {
+            float score = sigmoid(scores[i]);
+            const float *box = boxes + (size_t)i * FACE_VALUES;
+            int cell = i / each[g];
+            float ax = ((float)(cell % grids[g]) + 0.5f) / (float)grids[g] * FACE_DETECTOR_SIDE;
+            float ay = ((float)(cell / grids[g]) + 0.5f) / (float)grids[g] * FACE_DETECTOR_SIDE;
+            if (score < face_detector_least)
+                continue;
+            struct candidate *candidate = &found[count++];
+            candidate->score = score;
+            candidate->size = fmaxf(box[2], box[3]) * scale;
+            window_to_photo(window, ax + box[0], ay + box[1], &candidate->x, &candidate->y);
+            for (int eye = 0; eye < 2; eye++)
+                window_to_photo(window, ax + box[4 + 2 * eye], ay + box[5 + 2 * eye], &candidate->eyes[eye][0],
+                                &candidate->eyes[eye][1]);
+        }
+    }
+    return count;
+}
+
+static int by_score(const void *a, const void *b)
+{
+    float first = ((const struct candidate *)a)->score, second = ((const struct candidate *)b)->score;
+    return first < second ? 1 : first > second ? -1 : 0;
+}
+
+static bool overlap(const struct candidate *a, const struct candidate *b)
+{
+    float reach = (a->size + b->size) / 2;
+    float x = reach - fabsf(a->x - b->x), y = reach - fabsf(a->y - b->y);
+    x = fminf(x, fminf(a->size, b->size));
+    y = fminf(y, fminf(a->size, b->size));
+    if (x <= 0 || y <= 0)
+        return false;
+    return x * y / (a->size * a->size + b->size * b->size - x * y) > face_overlap_most;
+}
+
+static size_t suppress(struct candidate *found, size_t count)
+{
+    size_t kept = 0;
+    qsort(found, count, sizeof(*found), by_score);
+    for (size_t i = 0; i < count; i++) {
+        bool again = false;
+        for (size_t k = 0; k < kept; k++)
+            again |= overlap(&found[k], &found[i]);
+        if (!again)
+            found[kept++] = found[i];
+    }
+    return kept;
+}
+
+static int look_at(struct nn_net *net, const struct picture *photo, float x, float y, float side,
+                   struct candidate *found, size_t *count, struct err *err)
+{
+    struct nn_shape shape;
+    const struct window window = {x, y, side / FACE_DETECTOR_SIDE, 0, FACE_DETECTOR_SIDE};
+    window_fill(photo, &window, nn_input(net, &shape), -1, 1);
+    int rc = nn_run(net, NULL, err);
+    if (rc == 0)
+        *count = collect(net, &window, found, *count);
+    return rc;
+}
+
+/* The whole photo, then, when that shows nobody, overlapping parts of it for smaller faces. */
+static int detect(const struct picture *photo, const struct media_assets *assets, struct candidate *found,
+                  size_t *ret_count, struct err *err)
+{
+    CLEANUP(nn) struct nn_net *net = NULL;
+    int rc = nn_open("face_detector", assets, 0, 0, &net, err);
+    float longer = (float)(photo->width > photo->height ? photo->width : photo->height);
+    *ret_count = 0;
+    if (rc == 0)
+        rc = look_at(net, photo, (float)photo->width / 2, (float)photo->height / 2, longer, found, ret_count, err);
+    if (rc == 0 && *ret_count == 0 && longer > 2 * FACE_DETECTOR_SIDE) {
+        float side = longer / 2;
+        for (float y = side / 2; rc == 0 && y < (float)photo->height + side / 4; y += side / 2) {
+            for (float x = side / 2; rc == 0 && x < (float)photo->width + side / 4; x += side / 2)
+                rc = look_at(net, photo, x, y, side, found, ret_count, err);
+        }
+    }
+    *ret_count = suppress(found, *ret_count);
+    return rc;
+}
+
+static void face_from_points(struct face *face)
+{
+    float left = INFINITY, top = INFINITY, right = -INFINITY, bottom = -INFINITY;
+    for (int i = 0; i < FACE_POINTS; i++) {
+        left = fminf(left, face->points[i].x);
+        right = fmaxf(right, face->points[i].x);
+        top = fminf(top, face->points[i].y);
+        bottom = fmaxf(bottom, face->points[i].y);
+    }
+    face->x = left;
+    face->y = top;
+    face->width = right - left;
+    face->height = bottom - top;
+    /* Corners of the eyes: 33 and 133 of the one, 362 and 263 of the other. */
+    face->left_eye_x = (face->points[33].x + face->points[133].x) / 2;
+    face->left_eye_y = (face->points[33].y + face->points[133].y) / 2;
+    face->right_eye_x = (face->points[362].x + face->points[263].x) / 2;
+    face->right_eye_y = (face->points[362].y + face->points[263].y) / 2;
+}
+
+/* The mesh in a square of one and a half times the face, turned by the line of the eyes. */
+static int measure(struct nn_net *net, const struct picture *photo, const struct candidate *candidate,
+                   struct face *ret_face, struct err *err)
+{
+    struct nn_shape shape;
+    float angle = atan2f(candidate->eyes[1][1] - candidate->eyes[0][1], candidate->eyes[1][0] - candidate->eyes[0][0]);
+    float step = candidate->size * 1.5f / FACE_MESH_SIDE;
+    const struct window window = {candidate->x, candidate->y, cosf(angle) * step, sinf(angle) * step, FACE_MESH_SIDE};
+    window_fill(photo, &window, nn_input(net, &shape), 0, 1);
+    int rc = nn_run(net, NULL, err);
+    if (rc < 0)
+        return rc;
+    const float *points = nn_output(net, 0, &shape);
+    ret_face->score = sigmoid(nn_output(net, 1, &shape)[0]);
+    for (int i = 0; i < FACE_POINTS; i++) {
+        struct face_point *point = &ret_face->points[i];
+        window_to_photo(&window, points[3 * i], points[3 * i + 1], &point->x, &point->y);
+        point->z = points[3 * i + 2] * step;
+    }
+    face_from_points(ret_face);
+    return 0;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double first = ((const struct face *)a)->width, second = ((const struct face *)b)->width;
+    return first < second ? 1 : first > second ? -1 : 0;
+}
+
+int face_find(const struct picture *photo, const struct media_assets *assets, const struct media_monitor *monitor,
+              struct face ret_faces[FACE_MAX], size_t *ret_count, struct err *err)
+{
+    struct candidate found[FACE_CANDIDATES_MAX];
+    CLEANUP(nn) struct nn_net *net = NULL;
+    size_t count;
+    *ret_count = 0;
+    int rc = detect(photo, assets, found, &count, err);
+    if (rc == 0)
+        rc = nn_open("face_mesh", assets, 0, 0, &net, err);
+    for (size_t i = 0; rc == 0 && i < count && *ret_count < FACE_MAX; i++) {
+        if (!media_advance(monitor, (double)i / (double)count))
+            return err_set_default(err, ERR_CANCELLED);
+        struct face *face = &ret_faces[*ret_count];
+        rc = measure(net, photo, &found[i], face, err);
+        if (rc == 0 && face->score >= face_mesh_least)
+            (*ret_count)++;
+    }
+    qsort(ret_faces, *ret_count, sizeof(*ret_faces), by_size);
+    return rc;
+}

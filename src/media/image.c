@@ -14,7 +14,8 @@ static void must(int vips_result)
         abort();
 }
 
-static void swallow_log(const gchar *domain, GLogLevelFlags level, const gchar *message, gpointer data)
+static void swallow_log(const gchar *domain, GLogLevelFlags level, const gchar *message,
+                        gpointer data)
 {
     (void)domain, (void)level, (void)message, (void)data;
 }
@@ -23,10 +24,12 @@ int image_init(struct err *err)
 {
     if (vips_init("reeld") != 0)
         return err_set(err, ERR_UNAVAILABLE, NULL, "libvips cannot be used.");
-    /* One thread per worker: there are as many workers as cores. Nothing is decoded twice, so nothing is kept. */
+    /* One thread per worker: there are as many workers as cores. Nothing is decoded twice, so
+     * nothing is kept. */
     vips_concurrency_set(1);
     vips_cache_set_max(0);
-    /* It would write code at run time, which the jail refuses, and its pixels differ between processors. */
+    /* It would write code at run time, which the jail refuses, and its pixels differ between
+     * processors. */
     vips_vector_set_enabled(FALSE);
     g_log_set_default_handler(swallow_log, NULL);
     /* Loaders that come as plug-ins are read from disk here, before the jail. */
@@ -35,18 +38,24 @@ int image_init(struct err *err)
     return 0;
 }
 
-void image_forget_fault(void)
+int image_fault(const char *path, struct err *err)
 {
+    bool is_memory = strstr(vips_error_buffer(), "out of memory") != NULL;
     vips_error_clear();
+    if (is_memory)
+        return err_set_default(err, ERR_OUT_OF_MEMORY);
+    return err_set(err, ERR_BAD_INPUT, path, "The picture %s is damaged or cut off.", path);
 }
 
 VipsImage *image_view(const struct picture *picture)
 {
     size_t size = (size_t)picture->width * (size_t)picture->height * (size_t)picture->channels;
-    VipsImage *view = vips_image_new_from_memory(picture->pixels, size, picture->width,
-                                                 picture->height, picture->channels, VIPS_FORMAT_UCHAR);
+    VipsImage *view =
+        vips_image_new_from_memory(picture->pixels, size, picture->width, picture->height,
+                                   picture->channels, VIPS_FORMAT_UCHAR);
     if (!view)
         abort();
+    view->Xres = view->Yres = 72 / 25.4; /* a density is written in any case: the usual one */
     view->Type = picture->channels == 1 ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB;
     return view;
 }
@@ -70,8 +79,7 @@ int image_render(VipsImage *image, const char *path, struct picture **ret_pictur
     g_object_unref(image);
     if (rc != 0) {
         picture_free(picture);
-        image_forget_fault();
-        return err_set(err, ERR_BAD_INPUT, path, "The picture %s is damaged or cut off.", path);
+        return image_fault(path, err);
     }
     *ret_picture = picture;
     return 0;
@@ -84,36 +92,39 @@ static struct picture *image_render_own(VipsImage *image)
     return picture;
 }
 
-/* Takes over `image`. */
-static VipsImage *image_scale(VipsImage *image, int width, int height)
+VipsImage *image_scale(VipsImage *image, int width, int height)
 {
-    VipsImage *scaled = NULL, *exact = NULL;
-    must(vips_resize(image, &scaled, (double)width / image->Xsize, "vscale",
-                     (double)height / image->Ysize, "kernel", VIPS_KERNEL_LANCZOS3, NULL));
-    g_object_unref(image);
+    enum { STEPS = 6 };
+    VipsImage *steps[STEPS] = {NULL};
+    bool has_alpha = vips_image_hasalpha(image);
+    int rc =
+        has_alpha ? vips_premultiply(image, &steps[0], NULL) : vips_copy(image, &steps[0], NULL);
+    if (rc == 0)
+        rc = vips_resize(steps[0], &steps[1], (double)width / image->Xsize, "vscale",
+                         (double)height / image->Ysize, "kernel", VIPS_KERNEL_LANCZOS3, NULL);
     /* Rounding may miss the size by a pixel. */
-    must(vips_embed(scaled, &exact, 0, 0, width, height, "extend", VIPS_EXTEND_COPY, NULL));
-    g_object_unref(scaled);
-    return exact;
+    if (rc == 0)
+        rc = vips_embed(steps[1], &steps[2], 0, 0, width, height, "extend", VIPS_EXTEND_COPY, NULL);
+    if (rc == 0 && has_alpha)
+        rc = vips_unpremultiply(steps[2], &steps[3], NULL) ||
+             vips_rint(steps[3], &steps[4], NULL) ||
+             vips_cast(steps[4], &steps[5], image->BandFmt, NULL);
+    VipsImage *scaled = rc == 0 ? g_object_ref(steps[has_alpha ? 5 : 2]) : NULL;
+    for (int i = 0; i < STEPS; i++) {
+        if (steps[i])
+            g_object_unref(steps[i]);
+    }
+    g_object_unref(image);
+    return scaled;
 }
 
 struct picture *image_resize(const struct picture *source, int width, int height)
 {
     if (source->width == width && source->height == height)
         return picture_copy(source);
-    VipsImage *image = image_view(source), *changed = NULL, *cast = NULL;
-    if (source->channels != 4)
-        return image_render_own(image_scale(image, width, height));
-    must(vips_premultiply(image, &changed, NULL));
-    g_object_unref(image);
-    changed = image_scale(changed, width, height);
-    must(vips_unpremultiply(changed, &image, NULL));
-    g_object_unref(changed);
-    must(vips_rint(image, &changed, NULL));
-    g_object_unref(image);
-    must(vips_cast(changed, &cast, VIPS_FORMAT_UCHAR, NULL));
-    g_object_unref(changed);
-    return image_render_own(cast);
+    VipsImage *scaled = image_scale(image_view(source), width, height);
+    must(scaled ? 0 : -1);
+    return image_render_own(scaled);
 }
 
 struct picture *image_crop(const struct picture *source, int x, int y, int width, int height)
@@ -178,7 +189,8 @@ void image_draw(struct picture *base, const struct picture *over, int x, int y, 
 {
     unsigned share = (unsigned)(opacity * 255 + 0.5);
     for (int row = y < 0 ? -y : 0; row < over->height && y + row < base->height; row++) {
-        for (int column = x < 0 ? -x : 0; column < over->width && x + column < base->width; column++)
+        for (int column = x < 0 ? -x : 0; column < over->width && x + column < base->width;
+             column++)
             draw_pixel(picture_at(base, x + column, y + row), base->channels,
                        picture_at(over, column, row), share);
     }
@@ -212,8 +224,9 @@ int image_aspect_size(const char *aspect_ratio, int *ret_width, int *ret_height,
     static const struct {
         const char *name;
         int width, height;
-    } sizes[] = {{"16:9", 1920, 1080}, {"3:2", 1620, 1080}, {"4:3", 1440, 1080}, {"1:1", 1080, 1080},
-                 {"3:4", 1080, 1440},  {"2:3", 1080, 1620}, {"9:16", 1080, 1920}};
+    } sizes[] = {{"16:9", 1920, 1080}, {"3:2", 1620, 1080}, {"4:3", 1440, 1080},
+                 {"1:1", 1080, 1080},  {"3:4", 1080, 1440}, {"2:3", 1080, 1620},
+                 {"9:16", 1080, 1920}};
     for (size_t i = 0; i < TABLE_SIZE(sizes); i++) {
         if (strcmp(sizes[i].name, aspect_ratio) == 0) {
             *ret_width = sizes[i].width;
@@ -221,5 +234,6 @@ int image_aspect_size(const char *aspect_ratio, int *ret_width, int *ret_height,
             return 0;
         }
     }
-    return err_set(err, ERR_INVALID, NULL, "'%s' is no aspect ratio that is made here.", aspect_ratio);
+    return err_set(err, ERR_INVALID, NULL, "'%s' is no aspect ratio that is made here.",
+                   aspect_ratio);
 }

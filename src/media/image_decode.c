@@ -5,46 +5,64 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 /* Compressed pictures are far below this; what is over it is no photo. */
-#define IMAGE_FILE_BYTES_MAX (256ull << 20)
+enum { IMAGE_FILE_MIB_MAX = 64 };
 
 struct file {
     const void *bytes;
     size_t size;
 };
 
-static int file_map(int fd, const char *path, struct file *ret_file, struct err *err)
+/* Into memory: a map would end the process when the file became shorter. */
+static int file_read(int fd, const char *path, struct file *ret_file, struct err *err)
 {
     struct stat status;
     if (fstat(fd, &status) < 0)
-        return err_set(err, ERR_STORAGE, path, "The picture %s cannot be read: %s.", path, strerror(errno));
+        return err_set(err, ERR_STORAGE, path, "The picture %s cannot be read: %s.", path,
+                       strerror(errno));
     if (status.st_size == 0)
         return err_set(err, ERR_BAD_INPUT, path, "The picture %s is empty.", path);
-    if ((uint64_t)status.st_size > IMAGE_FILE_BYTES_MAX)
-        return err_set(err, ERR_TOO_LARGE, path, "The picture %s has more than 256 MiB.", path);
-    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (bytes == MAP_FAILED)
-        return err_set(err, ERR_STORAGE, path, "The picture %s cannot be read: %s.", path, strerror(errno));
-    *ret_file = (struct file){bytes, (size_t)status.st_size};
+    if (status.st_size > (off_t)IMAGE_FILE_MIB_MAX << 20)
+        return err_set(err, ERR_TOO_LARGE, path, "The picture %s has more than %d MiB.", path,
+                       IMAGE_FILE_MIB_MAX);
+    size_t size = (size_t)status.st_size, done = 0;
+    char *bytes CLEANUP(free) = mem_alloc(size);
+    while (done < size) {
+        ssize_t count = pread(fd, bytes + done, size - done, (off_t)done);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return err_set(err, ERR_STORAGE, path, "The picture %s cannot be read: %s.", path,
+                           count < 0 ? strerror(errno) : "it became shorter");
+        done += (size_t)count;
+    }
+    *ret_file = (struct file){TAKE(bytes), size};
     return 0;
 }
 
-/* One loader, chosen by the bytes: libvips is never asked to guess. NULL when it cannot open the picture. */
-static VipsImage *open_as(const char *type, const struct file *file)
+static void file_free(struct file *file)
+{
+    free((void *)(uintptr_t)file->bytes);
+}
+
+/* One loader, chosen by the bytes: libvips is never asked to guess. NULL when it cannot open the
+ * picture. */
+static VipsImage *open_as(const char *type, const struct file *file, int shrink)
 {
     VipsImage *image = NULL;
     void *bytes = (void *)(uintptr_t)file->bytes;
     const VipsAccess access = VIPS_ACCESS_SEQUENTIAL;
-    const VipsFailOn fail = VIPS_FAIL_ON_TRUNCATED;
+    const VipsFailOn fail = VIPS_FAIL_ON_ERROR;
     if (strcmp(type, "image/jpeg") == 0)
-        vips_jpegload_buffer(bytes, file->size, &image, "access", access, "fail_on", fail, NULL);
+        vips_jpegload_buffer(bytes, file->size, &image, "access", access, "fail_on", fail, "shrink",
+                             shrink, NULL);
     else if (strcmp(type, "image/png") == 0)
         vips_pngload_buffer(bytes, file->size, &image, "access", access, "fail_on", fail, NULL);
     else if (strcmp(type, "image/webp") == 0)
-        vips_webpload_buffer(bytes, file->size, &image, "access", access, "fail_on", fail, NULL);
+        vips_webpload_buffer(bytes, file->size, &image, "access", access, "fail_on", fail, "scale",
+                             1.0 / shrink, NULL);
     else if (strcmp(type, "image/gif") == 0)
         vips_gifload_buffer(bytes, file->size, &image, "access", access, "fail_on", fail, NULL);
     else
@@ -58,19 +76,19 @@ static int open_checked(const struct file *file, const char *path, VipsImage **r
     size_t start = file->size < SNIFF_BYTES ? file->size : SNIFF_BYTES;
     const char *type = sniff_content_type(file->bytes, start);
     if (!type || strncmp(type, "image/", 6) != 0)
-        return err_set(err, ERR_BAD_INPUT, path,
-                       "The input %s is no picture that is taken here (JPEG, PNG, WebP, GIF, AVIF, HEIF).",
-                       path);
-    VipsImage *image = open_as(type, file);
-    if (!image) {
-        image_forget_fault();
-        return err_set(err, ERR_BAD_INPUT, path, "The picture %s is damaged.", path);
-    }
+        return err_set(
+            err, ERR_BAD_INPUT, path,
+            "The input %s is no picture that is taken here (JPEG, PNG, WebP, GIF, AVIF, HEIF).",
+            path);
+    VipsImage *image = open_as(type, file, 1);
+    if (!image)
+        return image_fault(path, err);
     if (image->Xsize > PICTURE_SIDE_MAX || image->Ysize > PICTURE_SIDE_MAX ||
         (uint64_t)image->Xsize * (uint64_t)image->Ysize > PICTURE_PIXELS_MAX) {
-        int rc = err_set(err, ERR_TOO_LARGE, path,
-                         "The picture %s has %d x %d pixels; at most 100 million and 16384 a side are taken.",
-                         path, image->Xsize, image->Ysize);
+        int rc = err_set(
+            err, ERR_TOO_LARGE, path,
+            "The picture %s has %d x %d pixels; at most 100 million and 16384 a side are taken.",
+            path, image->Xsize, image->Ysize);
         g_object_unref(image);
         return rc;
     }
@@ -102,15 +120,17 @@ static int to_upright(VipsImage *image, VipsImage **ret_image)
     return vips_autorot(image, ret_image, NULL);
 }
 
-/* Into 8-bit sRGB or sRGB with alpha, through the picture's own profile when it has a usable one. */
+/* Into 8-bit sRGB or sRGB with alpha, through the picture's own profile when it has a usable one.
+ */
 static int to_srgb(VipsImage *image, VipsImage **ret_image)
 {
-    if (vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0 || image->Type == VIPS_INTERPRETATION_CMYK) {
+    if (vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0 ||
+        image->Type == VIPS_INTERPRETATION_CMYK) {
         if (vips_icc_transform(image, ret_image, "srgb", "embedded", TRUE, "input_profile",
                                image->Type == VIPS_INTERPRETATION_CMYK ? "cmyk" : "srgb", "intent",
                                VIPS_INTENT_RELATIVE, NULL) == 0)
             return 0;
-        image_forget_fault();
+        vips_error_clear();
     }
     return vips_colourspace(image, ret_image, VIPS_INTERPRETATION_sRGB, NULL);
 }
@@ -141,19 +161,34 @@ static int apply(VipsImage **image, change with)
     return rc;
 }
 
-/* Shrinks while decoding where the format can, exactly to the wanted size. */
-static VipsImage *open_shrunk(const struct file *file, VipsImage *full, double scale)
+/* How many times smaller the decoder itself can make the picture without going below a size. */
+static int shrink_of(const char *type, const VipsImage *full, int width, int height)
 {
-    VipsImage *image = NULL;
-    int width = (int)(full->Xsize * scale + 0.5), height = (int)(full->Ysize * scale + 0.5);
-    vips_thumbnail_buffer((void *)(uintptr_t)file->bytes, file->size, &image, width > 0 ? width : 1, "height",
-                          height > 0 ? height : 1, "size", VIPS_SIZE_FORCE, "no_rotate", TRUE, "fail_on",
-                          VIPS_FAIL_ON_TRUNCATED, NULL);
-    return image;
+    int shrink = 1,
+        most = strcmp(type, "image/jpeg") == 0 || strcmp(type, "image/webp") == 0 ? 8 : 1;
+    while (shrink < most && full->Xsize / (shrink * 2) >= width &&
+           full->Ysize / (shrink * 2) >= height)
+        shrink *= 2;
+    return shrink;
 }
 
-static int decode(const struct file *file, const char *path, int fit_width, int fit_height, bool cover,
-                  struct picture **ret_picture, struct err *err)
+/* Exactly the wanted size, shrunk while decoding where the format can. Takes over `full`. */
+static VipsImage *open_shrunk(const char *type, const struct file *file, VipsImage *full,
+                              double scale)
+{
+    int width = (int)(full->Xsize * scale + 0.5), height = (int)(full->Ysize * scale + 0.5);
+    width = width > 0 ? width : 1;
+    height = height > 0 ? height : 1;
+    int shrink = shrink_of(type, full, width, height);
+    if (shrink == 1)
+        return image_scale(full, width, height);
+    g_object_unref(full);
+    VipsImage *part = open_as(type, file, shrink);
+    return part ? image_scale(part, width, height) : NULL;
+}
+
+static int decode(const struct file *file, const char *path, int fit_width, int fit_height,
+                  bool cover, struct picture **ret_picture, struct err *err)
 {
     static const change changes[] = {to_srgb, to_bytes, to_bands};
     VipsImage *image;
@@ -162,13 +197,10 @@ static int decode(const struct file *file, const char *path, int fit_width, int 
     if (rc < 0)
         return rc;
     bool turned = is_turned(image);
-    double scale = fit_scale(turned ? image->Ysize : image->Xsize, turned ? image->Xsize : image->Ysize,
-                             fit_width, fit_height, cover);
-    if (scale < 1) {
-        VipsImage *shrunk = open_shrunk(file, image, scale);
-        g_object_unref(image);
-        image = shrunk;
-    }
+    double scale = fit_scale(turned ? image->Ysize : image->Xsize,
+                             turned ? image->Xsize : image->Ysize, fit_width, fit_height, cover);
+    if (scale < 1)
+        image = open_shrunk(type, file, image, scale);
     bool sound = image != NULL;
     for (size_t i = 0; sound && i < sizeof(changes) / sizeof(changes[0]); i++)
         sound = apply(&image, changes[i]) == 0;
@@ -180,10 +212,9 @@ static int decode(const struct file *file, const char *path, int fit_width, int 
         sound = memory && apply(&image, to_upright) == 0;
     }
     if (!sound) {
-        image_forget_fault();
         if (image)
             g_object_unref(image);
-        return err_set(err, ERR_BAD_INPUT, path, "The picture %s is damaged or cut off.", path);
+        return image_fault(path, err);
     }
     return image_render(image, path, ret_picture, err);
 }
@@ -193,7 +224,7 @@ int image_probe(int fd, const char *path, struct image_info *ret_info, struct er
     struct file file;
     VipsImage *image;
     const char *type;
-    int rc = file_map(fd, path, &file, err);
+    int rc = file_read(fd, path, &file, err);
     if (rc < 0)
         return rc;
     rc = open_checked(&file, path, &image, &type, err);
@@ -205,7 +236,7 @@ int image_probe(int fd, const char *path, struct image_info *ret_info, struct er
                                         .content_type = type};
         g_object_unref(image);
     }
-    munmap((void *)(uintptr_t)file.bytes, file.size);
+    file_free(&file);
     return rc;
 }
 
@@ -213,11 +244,11 @@ int image_load(int fd, const char *path, int fit_width, int fit_height, bool cov
                struct picture **ret_picture, struct err *err)
 {
     struct file file;
-    int rc = file_map(fd, path, &file, err);
+    int rc = file_read(fd, path, &file, err);
     if (rc < 0)
         return rc;
     rc = decode(&file, path, fit_width, fit_height, cover, ret_picture, err);
-    munmap((void *)(uintptr_t)file.bytes, file.size);
+    file_free(&file);
     return rc;
 }
 

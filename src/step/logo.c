@@ -29,8 +29,8 @@ static int place(int third, int side, int size, int margin)
     return third == 0 ? margin : third == 1 ? (side - size) / 2 : side - size - margin;
 }
 
-int step_logo_load(const struct step_input *file, const struct step_logo_settings *settings, int width,
-                   int height, struct step_logo *ret_logo, struct err *err)
+int step_logo_load(const struct step_input *file, const struct step_logo_settings *settings,
+                   int width, int height, struct step_logo *ret_logo, struct err *err)
 {
     double side = fmin(width, height), box = fmax(1, side * settings->scale);
     int margin = (int)lrint(side * settings->margin);

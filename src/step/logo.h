@@ -14,8 +14,9 @@ extern const char *const step_logo_positions[];
 
 struct step_logo_settings {
     const char *position; /* one of step_logo_positions; unknown or NULL: bottom-right */
-    double scale;         /* height as a share of the shorter side; at most 2.5 times as wide; never over the picture */
-    double margin;        /* to the edges, as a share of the shorter side */
+    double scale;  /* height as a share of the shorter side; at most 2.5 times as wide; never over
+                      the picture */
+    double margin; /* to the edges, as a share of the shorter side */
 };
 
 struct step_logo {
@@ -29,7 +30,7 @@ static inline void cleanup_step_logo(struct step_logo *logo)
 }
 
 /* Loads the logo in the size for a picture of width x height. Errors are those of image_load(). */
-int step_logo_load(const struct step_input *file, const struct step_logo_settings *settings, int width,
-                   int height, struct step_logo *ret_logo, struct err *err);
+int step_logo_load(const struct step_input *file, const struct step_logo_settings *settings,
+                   int width, int height, struct step_logo *ret_logo, struct err *err);
 
 #endif

@@ -174,7 +174,8 @@ static int run(struct step_run *run, struct err *err)
 
 const struct step_type step_publish_frames_with_logo = {
     .name = "publish_frames_with_logo",
-    .summary = "Makes finished stills of pictures or of frames of a video, with a logo when asked for.",
+    .summary =
+        "Makes finished stills of pictures or of frames of a video, with a logo when asked for.",
     .params = params,
     .param_count = sizeof(params) / sizeof(params[0]),
     .result = STEP_RESULT_IMAGES,

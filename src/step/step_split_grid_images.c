@@ -45,18 +45,19 @@ static struct area cell_area(const struct picture *picture, const struct step_gr
 }
 
 /* The smallest cell must keep a pixel. */
-static int check_size(const struct picture *picture, const struct step_grid *grid, int gap, int trim,
-                      const char *path, struct err *err)
+static int check_size(const struct picture *picture, const struct step_grid *grid, int gap,
+                      int trim, const char *path, struct err *err)
 {
     int width = (picture->width - (grid->columns - 1) * gap) / grid->columns - 2 * trim;
     int height = (picture->height - (grid->rows - 1) * gap) / grid->rows - 2 * trim;
     if (picture->width > (grid->columns - 1) * gap && picture->height > (grid->rows - 1) * gap &&
         width >= 1 && height >= 1)
         return 0;
-    return err_set(err, ERR_BAD_INPUT, path,
-                   "The picture of %s is %d x %d pixels: too small for a grid of %d x %d cells with "
-                   "a gap of %d and a trim of %d.",
-                   path, picture->width, picture->height, grid->columns, grid->rows, gap, trim);
+    return err_set(
+        err, ERR_BAD_INPUT, path,
+        "The picture of %s is %d x %d pixels: too small for a grid of %d x %d cells with "
+        "a gap of %d and a trim of %d.",
+        path, picture->width, picture->height, grid->columns, grid->rows, gap, trim);
 }
 
 static int run(struct step_run *run, struct err *err)

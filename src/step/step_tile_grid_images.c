@@ -87,8 +87,8 @@ static int open_canvas(const struct step_run *run, const struct step_input *firs
         factor = ((double)given - gaps_x) / columns / info.width;
     double cell_width = info.width * factor, cell_height = info.height * factor;
     if (cell_width < 1 || cell_height < 1)
-        return err_set(err, ERR_INVALID, "/gap", "With gaps of %d pixels no space is left for cells.",
-                       tiling->gap);
+        return err_set(err, ERR_INVALID, "/gap",
+                       "With gaps of %d pixels no space is left for cells.", tiling->gap);
     double width = given > 0 ? (double)given : columns * floor(cell_width + 0.01) + gaps_x;
     double height = rows * floor(cell_height + 0.5) + gaps_y;
     if (height > PICTURE_SIDE_MAX || width * height > PICTURE_PIXELS_MAX)
@@ -100,7 +100,8 @@ static int open_canvas(const struct step_run *run, const struct step_input *firs
     return 0;
 }
 
-static struct picture *fit_picture(const struct picture *picture, int width, int height, bool contain)
+static struct picture *fit_picture(const struct picture *picture, int width, int height,
+                                   bool contain)
 {
     if (!contain)
         return image_cover(picture, width, height, 0.5, 0.5);

@@ -119,10 +119,11 @@ static int overlay_video(struct step_run *run, const struct step_input *input, s
     const struct media_monitor monitor = {run, step_run_advance};
     struct video_result result;
     rc = video_overlay_logo(input->fd, input->path, &placed, false, fd, &monitor, &result, err);
-    if (rc == 0)
-        step_run_add_file(run, TAKE_FD(fd), "video/mp4", result.width, result.height,
-                          result.duration_ms);
-    return rc;
+    if (rc < 0)
+        return rc;
+    step_run_add_file(run, TAKE_FD(fd), "video/mp4", result.width, result.height,
+                      result.duration_ms);
+    return step_run_progress(run, 1, err);
 }
 
 static int run(struct step_run *run, struct err *err)

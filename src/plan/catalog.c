@@ -55,10 +55,12 @@ void plan_catalog_free(struct plan_catalog *catalog)
 static int catalog_is_json(const struct dirent *entry)
 {
     size_t length = strlen(entry->d_name);
-    return length > 5 && entry->d_name[0] != '.' && strcmp(entry->d_name + length - 5, ".json") == 0;
+    return length > 5 && entry->d_name[0] != '.' &&
+           strcmp(entry->d_name + length - 5, ".json") == 0;
 }
 
-/* Reads every definition of a folder into catalog->definitions; appends the ids to `ids` when it is not NULL. */
+/* Reads every definition of a folder into catalog->definitions; appends the ids to `ids` when it is
+ * not NULL. */
 static int catalog_read_folder(struct plan_catalog *catalog, const char *folder, json_t *ids,
                                struct plan_faults *faults, struct err *err)
 {
@@ -150,9 +152,11 @@ int plan_catalog_load(const char *directory, struct plan_catalog **ret_catalog,
     return 0;
 }
 
-/* --- as clients see templates ------------------------------------------------------------------- */
+/* --- as clients see templates -------------------------------------------------------------------
+ */
 
-static void summary_copy(json_t *row, const struct plan_template *t, const char *key, json_t *otherwise)
+static void summary_copy(json_t *row, const struct plan_template *t, const char *key,
+                         json_t *otherwise)
 {
     json_t *value = json_object_get(t->definition, key);
     json_object_set(row, key, value && !json_is_null(value) ? value : otherwise);

@@ -45,11 +45,9 @@ static struct plan_decision decide_state(struct arena *a, const struct plan_view
     if (value->state == EXPR_PENDING)
         return (struct plan_decision){.kind = PLAN_WAIT};
     if (value->state == EXPR_SKIPPED)
-        return decide_skip(arena_printf(a, "It needs the output of the step %s, which %s.",
-                                        t->steps[value->step].id,
-                                        view->outcomes[value->step].state == PLAN_STEP_FAILED
-                                            ? "failed"
-                                            : "was skipped"));
+        return decide_skip(arena_printf(
+            a, "It needs the output of the step %s, which %s.", t->steps[value->step].id,
+            view->outcomes[value->step].state == PLAN_STEP_FAILED ? "failed" : "was skipped"));
     return decide_fail(path, value->message);
 }
 
@@ -80,7 +78,8 @@ static struct plan_decision decide_call(struct arena *a, const struct plan_view 
         return decide_state(a, view, &local, step->local_path);
     }
     struct decide_faults first = {0};
-    step_params_check(a, step->type, params.json, step->params_path, NULL, decide_param_fault, &first);
+    step_params_check(a, step->type, params.json, step->params_path, NULL, decide_param_fault,
+                      &first);
     if (first.message) {
         json_decref(params.json);
         json_decref(local.json);
@@ -106,8 +105,9 @@ static struct plan_decision decide_fan_out(struct arena *a, const struct plan_vi
     if (!json_is_array(items.json) && !json_is_null(items.json))
         decision = decide_fail(step->for_each_path, "for_each gives a list.");
     else if (json_array_size(items.json) > PLAN_FAN_OUT_MAX)
-        decision = decide_fail(step->for_each_path,
-                               arena_printf(a, "A fan-out has at most %d items.", PLAN_FAN_OUT_MAX));
+        decision =
+            decide_fail(step->for_each_path,
+                        arena_printf(a, "A fan-out has at most %d items.", PLAN_FAN_OUT_MAX));
     json_array_foreach(items.json, index, item)
     {
         if (decision.kind != PLAN_RUN)
@@ -120,14 +120,16 @@ static struct plan_decision decide_fan_out(struct arena *a, const struct plan_vi
     return decision;
 }
 
-/* A step that is needed without a reference: it has to be over, and must not have failed or been skipped. */
+/* A step that is needed without a reference: it has to be over, and must not have failed or been
+ * skipped. */
 static struct plan_decision decide_needs(struct arena *a, const struct plan_view *view,
                                          const struct plan_step *step)
 {
     for (size_t i = 0; i < step->need_count; i++) {
         enum plan_step_state state = view->outcomes[step->needs[i]].state;
-        const struct expr_value value = {
-            .state = state == PLAN_STEP_PENDING ? EXPR_PENDING : EXPR_SKIPPED, .step = step->needs[i]};
+        const struct expr_value value = {.state = state == PLAN_STEP_PENDING ? EXPR_PENDING
+                                                                             : EXPR_SKIPPED,
+                                         .step = step->needs[i]};
         if (state != PLAN_STEP_SUCCESS)
             return decide_state(a, view, &value, step->when_path);
     }
@@ -157,6 +159,17 @@ struct plan_decision plan_decide(struct arena *a, const struct plan_view *view, 
     return decide_call(a, view, step, &environment, calls);
 }
 
+void decide_skips(struct arena *a, const struct plan_view *view, struct plan_outcome *outcomes)
+{
+    const struct plan_template *t = view->template;
+    for (int layer = 0; layer < (int)t->step_count; layer++) {
+        for (size_t i = 0; i < t->step_count; i++) {
+            if (t->steps[i].layer == layer && plan_decide(a, view, i).kind == PLAN_SKIP)
+                outcomes[i].state = PLAN_STEP_SKIPPED;
+        }
+    }
+}
+
 int plan_outputs(struct arena *a, const struct plan_view *view, json_t **ret_results,
                  struct err *err)
 {
@@ -177,8 +190,9 @@ int plan_outputs(struct arena *a, const struct plan_view *view, json_t **ret_res
                 json_array_append_new(results, json_copy(result));
     }
     if (json_array_size(results) == 0)
-        return err_set(err, ERR_NO_OUTPUT, NULL,
-                       "No output of the template was active: every step that gives one was skipped.");
+        return err_set(
+            err, ERR_NO_OUTPUT, NULL,
+            "No output of the template was active: every step that gives one was skipped.");
     *ret_results = results;
     return 0;
 }

@@ -1,11 +1,14 @@
 #include "plan/internal.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* --- names -------------------------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------------------------------
+ */
 
 static const char *const expr_step_fields[] = {"url", "urls", "text", "result", "status", NULL};
-static const char *const expr_result_fields[] = {"url",   "text",        "content_type", "width",
+static const char *const expr_result_fields[] = {"url",    "text",        "content_type", "width",
                                                  "height", "duration_ms", "size",         NULL};
 static const char *const expr_workflow_fields[] = {"id", "title", "event_id", NULL};
 
@@ -63,21 +66,37 @@ static void bind_steps(const struct bind *bind, struct expr *expr)
         bind_fault(bind, expr, "unknown_field", "%s has no such field.", parts[1].name);
 }
 
+static void bind_option(const struct bind *bind, struct expr *expr)
+{
+    const struct expr_part *parts = expr->parts;
+    const struct plan_option *option = expr->part_count && parts[0].name
+                                           ? template_option(bind->scope->template, parts[0].name)
+                                           : NULL;
+    if (expr->part_count == 0 || !parts[0].name)
+        bind_fault(bind, expr, "unknown_field", "%s", "An option is referred to as options.KEY.");
+    else if (!option)
+        bind_fault(bind, expr, "unknown_option", "There is no option %s.", parts[0].name);
+    else if (expr->part_count > 2 ||
+             (expr->part_count == 2 &&
+              (parts[1].name || option_type(option->component) != EXPR_ARRAY)))
+        bind_fault(bind, expr, "unknown_field", "The option %s %s.", parts[0].name,
+                   option_type(option->component) == EXPR_ARRAY ? "has numbered items and no fields"
+                                                                : "is no list and has no fields");
+}
+
 static void bind_reference(const struct bind *bind, struct expr *expr)
 {
     const struct expr_part *parts = expr->parts;
     size_t count = expr->part_count;
     switch (expr->root) {
     case EXPR_OPTIONS:
-        if (count == 0 || !parts[0].name)
-            bind_fault(bind, expr, "unknown_field", "%s", "An option is referred to as options.KEY.");
-        else if (!template_option(bind->scope->template, parts[0].name))
-            bind_fault(bind, expr, "unknown_option", "There is no option %s.", parts[0].name);
+        bind_option(bind, expr);
         break;
     case EXPR_INPUTS:
         if (count == 0 || !parts[0].name || strcmp(parts[0].name, "image_urls") != 0 || count > 2 ||
             (count == 2 && parts[1].name))
-            bind_fault(bind, expr, "unknown_field", "%s", "inputs has image_urls and nothing else.");
+            bind_fault(bind, expr, "unknown_field", "%s",
+                       "inputs has image_urls and nothing else.");
         break;
     case EXPR_STEPS:
         bind_steps(bind, expr);
@@ -117,11 +136,12 @@ void expr_visit_steps(const struct expr *expr, bool optional,
                          context);
 }
 
-/* --- types -------------------------------------------------------------------------------------- */
+/* --- types --------------------------------------------------------------------------------------
+ */
 
 const char *expr_type_name(enum expr_type type)
 {
-    static const char *const names[] = {"anything", "null",  "true or false", "a number",
+    static const char *const names[] = {"anything", "null",   "true or false", "a number",
                                         "a text",   "a list", "an object"};
     return names[type];
 }
@@ -183,15 +203,16 @@ static void check_compare(const struct expr *expr, enum expr_type left, enum exp
                                    ? right
                                    : EXPR_ANY;
         if (wrong != EXPR_ANY)
-            plan_fault_add(faults, path, expr->column, "type_error", "%s has no order.",
-                           expr_type_name(wrong));
+            plan_fault_add(faults, path, expr->column, "type_error",
+                           "Only numbers and texts have an order, not %s.", expr_type_name(wrong));
         else if (known && left != right)
             plan_fault_add(faults, path, expr->column, "type_error",
-                           "%s and %s have no order between them.", expr_type_name(left),
+                           "There is no order between %s and %s.", expr_type_name(left),
                            expr_type_name(right));
     } else if (known && left != right) {
         plan_warning_add(faults, path, expr->column, "always_different",
-                         "%s is never equal to %s.", expr_type_name(left), expr_type_name(right));
+                         "Here %s is compared with %s: they are never equal.", expr_type_name(left),
+                         expr_type_name(right));
     }
 }
 
@@ -233,7 +254,8 @@ enum expr_type expr_check(const struct expr *expr, const struct expr_scope *scop
     }
 }
 
-/* --- values ------------------------------------------------------------------------------------- */
+/* --- values -------------------------------------------------------------------------------------
+ */
 
 static struct expr_value value_of(json_t *json)
 {
@@ -245,12 +267,13 @@ static struct expr_value value_fault(const struct expr *expr, const char *messag
     return (struct expr_value){.state = EXPR_FAULT, .column = expr->column, .message = message};
 }
 
-/* Of two values that are none yet the one that weighs more: a fault, a skipped step, a pending one. */
+/* Of two values that are none yet the one that weighs more: a fault, a skipped step, a pending one.
+ */
 static struct expr_value value_worse(struct expr_value a, struct expr_value b)
 {
-    if (a.state == EXPR_VALUE || (b.state != EXPR_VALUE && b.state != EXPR_PENDING && a.state == EXPR_PENDING))
-        return b;
-    return a;
+    static const int weights[] = {
+        [EXPR_VALUE] = 0, [EXPR_PENDING] = 1, [EXPR_SKIPPED] = 2, [EXPR_FAULT] = 3};
+    return weights[b.state] > weights[a.state] ? b : a;
 }
 
 /* Follows the remaining parts; what is not there is null. */
@@ -292,7 +315,8 @@ static struct expr_value step_first(const json_t *result, const char *member)
     return value_of(json_null());
 }
 
-static struct expr_value step_field(const struct expr *expr, const struct expr_environment *environment)
+static struct expr_value step_field(const struct expr *expr,
+                                    const struct expr_environment *environment)
 {
     const struct plan_outcome *outcome = &environment->view->outcomes[expr->step];
     const char *field = expr->parts[1].name;
@@ -445,8 +469,8 @@ static struct expr_value coalesce_evaluate(const struct expr *expr,
     struct expr_value value = {.state = EXPR_VALUE};
     for (const struct expr *operand = expr->first; operand; operand = operand->next) {
         value = expr_evaluate(operand, environment);
-        bool missing = value.state == EXPR_SKIPPED ||
-                       (value.state == EXPR_VALUE && json_is_null(value.json));
+        bool missing =
+            value.state == EXPR_SKIPPED || (value.state == EXPR_VALUE && json_is_null(value.json));
         if (!missing || !operand->next)
             return value;
         json_decref(value.json);
@@ -458,7 +482,8 @@ struct expr_value expr_evaluate(const struct expr *expr, const struct expr_envir
 {
     switch (expr->kind) {
     case EXPR_LITERAL:
-        /* Copied: literals are shared by threads, and reference counts are the only thing they would write. */
+        /* Copied: literals are shared by threads, and reference counts are the only thing they
+         * would write. */
         return value_of(json_deep_copy(expr->literal));
     case EXPR_REFERENCE:
         return reference_evaluate(expr, environment);
@@ -473,11 +498,25 @@ struct expr_value expr_evaluate(const struct expr *expr, const struct expr_envir
     }
 }
 
+/* The shortest text that is this number again: people read it. */
+static void text_append_real(struct buffer *b, double number)
+{
+    char text[32];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    buffer_append_text(b, text);
+}
+
 static bool text_append(struct buffer *b, const json_t *json)
 {
     if (json_is_string(json))
         buffer_append(b, json_string_value(json), json_string_length(json));
-    else if (json_is_number(json) || json_is_boolean(json))
+    else if (json_is_real(json))
+        text_append_real(b, json_real_value(json));
+    else if (json_is_integer(json) || json_is_boolean(json))
         json_append_text(b, json);
     return json_is_string(json) || json_is_number(json) || json_is_boolean(json) ||
            json_is_null(json);
@@ -503,8 +542,8 @@ struct expr_value expr_text_evaluate(const struct expr_text *text,
         bool scalar = text_append(&b, value.json);
         json_decref(value.json);
         if (!scalar)
-            return value_fault(text->expr,
-                               "Inside a longer text only texts, numbers, true and false can stand.");
+            return value_fault(
+                text->expr, "Inside a longer text only texts, numbers, true and false can stand.");
     }
     if (worst.state != EXPR_VALUE)
         return worst;

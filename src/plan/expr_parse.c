@@ -6,8 +6,9 @@
 #include <string.h>
 
 /*
- * DESIGN. Recursive descent over one string. Depth and nodes are counted, so that the stack is bounded whatever comes. The first
- * fault ends the parse; its column counts from 1 in the whole string.
+ * DESIGN. Recursive descent over one string. Depth and nodes are counted, so that the stack is
+ * bounded whatever comes. The first fault ends the parse; its column counts from 1 in the whole
+ * string.
  */
 struct parser {
     struct arena *arena;
@@ -21,10 +22,19 @@ struct parser {
 static struct expr *parse_or(struct parser *p);
 static struct expr *parse_value(struct parser *p);
 
+/* Characters, not bytes: it is shown to people. */
+static int parser_column(const struct parser *p, const char *at)
+{
+    int column = 1;
+    for (const char *c = p->start; c < at; c++)
+        column += ((unsigned char)*c & 0xC0) != 0x80;
+    return column;
+}
+
 static void *parser_fail(struct parser *p, const char *at, const char *message)
 {
     if (!p->failed)
-        *p->fault = (struct expr_fault){(int)(at - p->start) + 1, message};
+        *p->fault = (struct expr_fault){parser_column(p, at), message};
     p->failed = true;
     return NULL;
 }
@@ -51,7 +61,7 @@ static struct expr *parser_node(struct parser *p, enum expr_kind kind, const cha
         return parser_fail(p, at, "The expression has too many parts.");
     struct expr *node = arena_alloc(p->arena, sizeof(*node));
     node->kind = kind;
-    node->column = (int)(at - p->start) + 1;
+    node->column = parser_column(p, at);
     node->step = -1;
     return node;
 }
@@ -97,7 +107,11 @@ static struct expr *parse_number(struct parser *p)
     char *end;
     double number = strtod(begin, &end);
     size_t length = strspn(begin, "+-0123456789.eE");
-    if (end != begin + length || !isfinite(number) || *begin == '+' || *begin == '.')
+    const char *digits = begin + (*begin == '-'), *point = memchr(begin, '.', length);
+    bool odd = !isdigit((unsigned char)*digits) ||
+               (*digits == '0' && isdigit((unsigned char)digits[1])) ||
+               (point && !isdigit((unsigned char)point[1]));
+    if (odd || end != begin + length || !isfinite(number))
         return parser_fail(p, begin, "This is no number.");
     p->at = end;
     bool whole = strcspn(begin, ".eE") >= length && fabs(number) < 9e15;
@@ -198,9 +212,11 @@ static struct expr *parse_value(struct parser *p)
     if (isalpha((unsigned char)c) || c == '_')
         return parse_word(p);
     if (c == '{' || c == '}')
-        return parser_fail(p, p->at, p->in_braces ? "Braces do not nest."
-                                                  : "A condition is written without braces.");
-    return parser_fail(p, p->at, c ? "Here a value is expected." : "The expression ends too early.");
+        return parser_fail(p, p->at,
+                           p->in_braces ? "Braces do not nest."
+                                        : "A condition is written without braces.");
+    return parser_fail(p, p->at,
+                       c ? "Here a value is expected." : "The expression ends too early.");
 }
 
 static struct expr *parse_compare(struct parser *p)
@@ -289,19 +305,19 @@ static struct expr *parse_or(struct parser *p)
     return expr;
 }
 
-static bool parser_too_long(struct arena *a, size_t length, struct expr_fault *ret_fault)
+static bool parser_too_long(struct parser *p, const char *at, size_t length)
 {
-    if (length <= PLAN_EXPRESSION_LENGTH_MAX)
-        return false;
-    *ret_fault = (struct expr_fault){
-        1, arena_printf(a, "An expression has at most %d characters.", PLAN_EXPRESSION_LENGTH_MAX)};
-    return true;
+    if (length > PLAN_EXPRESSION_LENGTH_MAX)
+        parser_fail(p, at,
+                    arena_printf(p->arena, "An expression has at most %d bytes.",
+                                 PLAN_EXPRESSION_LENGTH_MAX));
+    return p->failed;
 }
 
 struct expr *expr_parse_when(struct arena *a, const char *text, struct expr_fault *ret_fault)
 {
     struct parser p = {.arena = a, .start = text, .at = text, .fault = ret_fault};
-    if (parser_too_long(a, strlen(text), ret_fault))
+    if (parser_too_long(&p, text, strlen(text)))
         return NULL;
     struct expr *expr = parse_or(&p);
     parser_blank(&p);
@@ -311,7 +327,8 @@ struct expr *expr_parse_when(struct arena *a, const char *text, struct expr_faul
         return parser_fail(&p, p.at, "A condition is written without braces.");
     if (strncmp(p.at, "??", 2) == 0)
         return parser_fail(&p, p.at, "?? belongs into {{ }}, not into a condition.");
-    return parser_fail(&p, p.at, "Here the expression should end, or go on with &&, || or a comparison.");
+    return parser_fail(&p, p.at,
+                       "Here the expression should end, or go on with &&, || or a comparison.");
 }
 
 /* val {"??" val}, up to the closing braces. */
@@ -347,22 +364,22 @@ static struct expr_text *expr_piece(struct arena *a, struct expr_text ***last)
 struct expr_text *expr_parse_text(struct arena *a, const char *text, struct expr_fault *ret_fault)
 {
     struct expr_text *first = NULL, **last = &first;
-    struct parser p = {.arena = a, .start = text, .at = text, .in_braces = true, .fault = ret_fault};
+    struct parser p = {
+        .arena = a, .start = text, .at = text, .in_braces = true, .fault = ret_fault};
     const char *open;
     while ((open = strstr(p.at, "{{"))) {
         if (open > p.at)
             expr_piece(a, &last)->text = arena_strndup(a, p.at, (size_t)(open - p.at));
-        const char *close = strstr(open, "}}");
-        if (!close)
+        if (!strstr(open, "}}"))
             return parser_fail(&p, open, "These braces are not closed.");
-        if (parser_too_long(a, (size_t)(close - open), ret_fault))
-            return NULL;
         p.at = open + 2;
         struct expr *expr = parse_coalesce(&p);
         if (!expr)
             return NULL;
         if (!parser_take(&p, "}}"))
             return parser_fail(&p, p.at, "Here }} or ?? is expected.");
+        if (parser_too_long(&p, open, (size_t)(p.at - open) - 4))
+            return NULL;
         expr_piece(a, &last)->expr = expr;
     }
     if (*p.at || !first)

@@ -27,8 +27,8 @@ static void fault_append(struct plan_faults *faults, const char *path, int colum
         message = arena_printf(faults->arena, "There are more than %d faults.", PLAN_FAULTS_MAX);
         warning = false;
     }
-    faults->items[faults->count++] = (struct plan_fault){
-        arena_strdup(faults->arena, path), column, code, message, warning};
+    faults->items[faults->count++] =
+        (struct plan_fault){arena_strdup(faults->arena, path), column, code, message, warning};
     faults->error_count += !warning;
 }
 

@@ -6,7 +6,9 @@
 /* Items of lists that merge one by one, and what they are known by. */
 static const char *flatten_merge_key(const char *member)
 {
-    return strcmp(member, "available_options") == 0 ? "key" : strcmp(member, "steps") == 0 ? "id" : NULL;
+    return strcmp(member, "available_options") == 0 ? "key"
+           : strcmp(member, "steps") == 0           ? "id"
+                                                    : NULL;
 }
 
 static int flatten_find(const json_t *list, const char *by, const char *name)
@@ -50,7 +52,8 @@ static json_t *flatten_list(const json_t *base, const json_t *over, const char *
         const char *known = json_member_string(item, by);
         int at = known ? flatten_find(merged, by, known) : -1;
         if (at >= 0)
-            json_array_set_new(merged, (size_t)at, flatten_object(json_array_get(merged, (size_t)at), item));
+            json_array_set_new(merged, (size_t)at,
+                               flatten_object(json_array_get(merged, (size_t)at), item));
         else
             json_array_append(merged, item);
     }
@@ -59,11 +62,14 @@ static json_t *flatten_list(const json_t *base, const json_t *over, const char *
         int at = flatten_find(merged, by, name);
         if (json_is_null(item) && at >= 0) {
             json_array_remove(merged, (size_t)at);
+        } else if (!json_is_object(item) && !json_is_null(item)) {
+            json_array_append(merged, item); /* the validator says what is wrong with it */
         } else if (json_is_object(item)) {
             json_t *named = json_copy(item);
             json_object_set_new(named, by, json_string(name));
             if (at >= 0)
-                json_array_set_new(merged, (size_t)at, flatten_object(json_array_get(merged, (size_t)at), named));
+                json_array_set_new(merged, (size_t)at,
+                                   flatten_object(json_array_get(merged, (size_t)at), named));
             else
                 json_array_append(merged, named);
             json_decref(named);
@@ -74,6 +80,7 @@ static json_t *flatten_list(const json_t *base, const json_t *over, const char *
 
 static json_t *flatten_onto(const json_t *base, const json_t *over)
 {
+    CLEANUP(json) json_t *none = json_array();
     json_t *merged = json_copy((json_t *)base);
     const char *key;
     json_t *value;
@@ -85,8 +92,10 @@ static json_t *flatten_onto(const json_t *base, const json_t *over)
             continue;
         if (json_is_null(value))
             json_object_del(merged, key);
-        else if (by && json_is_array(before))
+        else if (by && json_is_array(before) && (json_is_array(value) || json_is_object(value)))
             json_object_set_new(merged, key, flatten_list(before, value, by));
+        else if (by && json_is_object(value))
+            json_object_set_new(merged, key, flatten_list(none, value, by));
         else
             json_object_set(merged, key, value);
     }

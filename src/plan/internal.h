@@ -112,6 +112,13 @@ enum when_result { WHEN_TRUE, WHEN_FALSE, WHEN_SKIPPED, WHEN_PENDING, WHEN_FAULT
 enum when_result when_evaluate(const struct expr *when, const struct expr_environment *environment,
                                struct expr_value *ret_value);
 
+/* Resolves every name and sets the dependencies; then the layers, or the fault of a cycle. */
+void template_bind(struct plan_template *t, struct plan_faults *faults);
+void template_layers(struct plan_template *t, struct plan_faults *faults);
+
+/* Marks in `outcomes` (those of the view, all pending) what is skipped whatever the steps bring. */
+void decide_skips(struct arena *a, const struct plan_view *view, struct plan_outcome *outcomes);
+
 /* Finds conditions on options under which no output is active. */
 void outputs_check(const struct plan_template *t, struct plan_faults *faults);
 

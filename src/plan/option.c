@@ -6,8 +6,8 @@
 enum { OPTION_LENGTH_MAX = 5000, OPTION_ITEMS_MAX = 64, OPTION_GRID_CELLS_MAX = 16 };
 
 static const char *const option_names[OPTION_COMPONENT_COUNT] = {
-    "text",  "textarea", "list",  "number", "toggle", "select", "multiselect",
-    "color", "image",    "images", "video", "videos", "audio",  "grid"};
+    "text",  "textarea", "list",   "number", "toggle", "select", "multiselect",
+    "color", "image",    "images", "video",  "videos", "audio",  "grid"};
 
 const char *option_component_name(enum option_component component)
 {
@@ -51,7 +51,8 @@ bool plan_id_valid(const char *text)
            strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_") == length;
 }
 
-/* --- given values ------------------------------------------------------------------------------- */
+/* --- given values -------------------------------------------------------------------------------
+ */
 
 static size_t option_characters(const char *text)
 {
@@ -168,16 +169,19 @@ static bool option_number_ok(const struct plan_option *option, const json_t *val
 /* A text with an item a line, or after each leading dash of " - a - b", as an array. */
 static json_t *option_list_of_text(const char *text)
 {
+    static const char blanks[] = " \t\r\n";
     json_t *list = json_array();
-    bool dashes = text[strspn(text, " \t\r\n")] == '-';
+    bool dashes = text[strspn(text, blanks)] == '-';
     while (*text) {
-        text += strspn(text, dashes ? " \t\r\n-" : " \t\r\n");
+        text += strspn(text, blanks);
+        text += dashes ? strspn(text, "-") : 0;
+        text += strspn(text, blanks);
         const char *end = text;
         while (*end && *end != '\n' &&
-               !(dashes && isspace((unsigned char)*end) && end[1] == '-' && end[2] == ' '))
+               !(dashes && strchr(blanks, *end) && end[1] == '-' && end[2] == ' '))
             end++;
         size_t length = (size_t)(end - text);
-        while (length > 0 && isspace((unsigned char)text[length - 1]))
+        while (length > 0 && strchr(blanks, text[length - 1]))
             length--;
         if (length > 0)
             json_array_append_new(list, json_stringn(text, length));
@@ -263,7 +267,8 @@ json_t *option_check(const struct plan_option *option, const json_t *value, cons
     return ok ? json_incref((json_t *)value) : NULL;
 }
 
-/* --- definitions -------------------------------------------------------------------------------- */
+/* --- definitions --------------------------------------------------------------------------------
+ */
 
 static const char *option_value_text(const json_t *value)
 {
@@ -319,12 +324,14 @@ static void option_read_limit(const json_t *definition, const char *key, const c
 static void option_read_range(const json_t *definition, const char *path,
                               struct plan_option *option, struct plan_faults *faults)
 {
-    const json_t *min = json_object_get(definition, "min"), *max = json_object_get(definition, "max");
+    const json_t *min = json_object_get(definition, "min"),
+                 *max = json_object_get(definition, "max");
     option->has_min = json_is_number(min);
     option->has_max = json_is_number(max);
     option->min = json_number_value(min);
     option->max = json_number_value(max);
-    if ((min && !json_is_null(min) && !option->has_min) || (max && !json_is_null(max) && !option->has_max))
+    if ((min && !json_is_null(min) && !option->has_min) ||
+        (max && !json_is_null(max) && !option->has_max))
         plan_fault_add(faults, path, 0, "type_error", "min and max are numbers.");
     else if (option->has_min && option->has_max && option->min > option->max)
         plan_fault_add(faults, path, 0, "value_error", "min is greater than max.");
@@ -333,8 +340,9 @@ static void option_read_range(const json_t *definition, const char *path,
 static void option_check_members(const json_t *definition, const char *path,
                                  struct plan_faults *faults)
 {
-    static const char *const known[] = {"key",    "label", "help", "component",  "required", "default",
-                                        "values", "min",   "max",  "max_length", "max_items"};
+    static const char *const known[] = {"key",      "label",      "help",     "component",
+                                        "required", "default",    "values",   "min",
+                                        "max",      "max_length", "max_items"};
     const char *name;
     const json_t *value;
     json_object_foreach((json_t *)definition, name, value)
@@ -344,8 +352,12 @@ static void option_check_members(const json_t *definition, const char *path,
             found |= strcmp(known[i], name) == 0;
         const char *place = json_pointer(faults->arena, path, name);
         if (!found)
-            plan_fault_add(faults, place, 0, "extra_forbidden", "An option has no member %s.", name);
-        else if ((strcmp(name, "label") == 0 || strcmp(name, "help") == 0) && !json_is_string(value))
+            plan_fault_add(faults, place, 0, "extra_forbidden", "An option has no member %s.",
+                           name);
+        else if (json_is_null(value))
+            continue; /* as if it were not there */
+        else if ((strcmp(name, "label") == 0 || strcmp(name, "help") == 0) &&
+                 !json_is_string(value))
             plan_fault_add(faults, place, 0, "type_error", "%s is a text.", name);
         else if (strcmp(name, "required") == 0 && !json_is_boolean(value))
             plan_fault_add(faults, place, 0, "type_error", "required is true or false.");
@@ -355,7 +367,8 @@ static void option_check_members(const json_t *definition, const char *path,
 bool option_read(struct plan_template *t, const json_t *definition, const char *path,
                  struct plan_option *option, struct plan_faults *faults)
 {
-    static const char *const reserved[] = {"options", "inputs", "steps", "workflow", "item", "index"};
+    static const char *const reserved[] = {"options",  "inputs", "steps",
+                                           "workflow", "item",   "index"};
     size_t before = faults->error_count;
     const char *component = json_member_string(definition, "component");
     if (!json_is_object(definition)) {
@@ -364,9 +377,10 @@ bool option_read(struct plan_template *t, const json_t *definition, const char *
     }
     option->key = json_member_string(definition, "key");
     if (!option->key || !plan_id_valid(option->key)) {
-        plan_fault_add(faults, json_pointer(faults->arena, path, "key"), 0,
-                       option->key ? "value_error" : "missing",
-                       "An option has a key of small letters, digits and _, a letter first, at most 64.");
+        plan_fault_add(
+            faults, json_pointer(faults->arena, path, "key"), 0,
+            option->key ? "value_error" : "missing",
+            "An option has a key of small letters, digits and _, a letter first, at most 64.");
         return false;
     }
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
@@ -378,13 +392,15 @@ bool option_read(struct plan_template *t, const json_t *definition, const char *
     if (option->component == OPTION_COMPONENT_COUNT) {
         plan_fault_add(faults, json_pointer(faults->arena, path, "component"), 0,
                        component ? "unknown_component" : "missing",
-                       component ? "There is no component of that name." : "An option has a component.");
+                       component ? "There is no component of that name."
+                                 : "An option has a component.");
         return false;
     }
     option_check_members(definition, path, faults);
     option->required = json_member_bool(definition, "required", false);
     option_read_range(definition, path, option, faults);
-    option_read_limit(definition, "max_length", path, OPTION_LENGTH_MAX, &option->max_length, faults);
+    option_read_limit(definition, "max_length", path, OPTION_LENGTH_MAX, &option->max_length,
+                      faults);
     option_read_limit(definition, "max_items", path, OPTION_ITEMS_MAX, &option->max_items, faults);
     option_read_values(t, definition, path, option, faults);
     const json_t *otherwise = json_object_get(definition, "default");
@@ -397,7 +413,8 @@ bool option_read(struct plan_template *t, const json_t *definition, const char *
     return faults->error_count == before;
 }
 
-/* --- a client's options ------------------------------------------------------------------------- */
+/* --- a client's options -------------------------------------------------------------------------
+ */
 
 static const json_t *option_given(const json_t *options, const char *key)
 {
@@ -418,6 +435,20 @@ static json_t *option_take_images(const struct plan_option *option, const json_t
     while (*next < count)
         json_array_append(rest, json_array_get(image_urls, (*next)++));
     return rest;
+}
+
+/* What no option takes is checked as well: steps may name it as inputs.image_urls. */
+static bool option_images_ok(const json_t *image_urls, struct plan_faults *faults)
+{
+    const struct plan_option item = {.key = "An image", .component = OPTION_IMAGE};
+    size_t before = faults->error_count, index;
+    const json_t *url;
+    if (image_urls && !json_is_null(image_urls) && !json_is_array(image_urls))
+        plan_fault_add(faults, "/image_urls", 0, "type_error", "image_urls is a list, not a %s.",
+                       json_type_name(image_urls));
+    json_array_foreach(image_urls, index, url) option_reference_ok(
+        &item, url, json_pointer_index(faults->arena, "/image_urls", index), faults);
+    return faults->error_count == before;
 }
 
 static json_t *option_value(const struct plan_option *option, const json_t *options,
@@ -443,6 +474,10 @@ size_t plan_options_check(const struct plan_template *t, const json_t *options,
     const char *key;
     const json_t *value;
     json_t *checked = json_object();
+    bool images_ok = option_images_ok(image_urls, faults);
+    if (options && !json_is_null(options) && !json_is_object(options))
+        plan_fault_add(faults, "/options", 0, "type_error", "options is an object, not a %s.",
+                       json_type_name(options));
     json_object_foreach((json_t *)options, key, value)
     {
         if (!template_option(t, key))
@@ -450,9 +485,12 @@ size_t plan_options_check(const struct plan_template *t, const json_t *options,
                            "extra_forbidden", "The template has no option %s.", key);
     }
     for (size_t i = 0; i < t->option_count; i++) {
-        json_t *one = option_value(&t->options[i], options, image_urls, &next, faults);
+        const struct plan_option *option = &t->options[i];
+        if (!images_ok && option_is_image(option->component) && !option_given(options, option->key))
+            continue; /* what it would take has been found wrong already */
+        json_t *one = option_value(option, options, image_urls, &next, faults);
         if (one)
-            json_object_set_new(checked, t->options[i].key, one);
+            json_object_set_new(checked, option->key, one);
     }
     if (faults->error_count == before)
         *ret_options = checked;

@@ -155,7 +155,7 @@ struct plan_view {
 
 enum plan_decision_kind {
     PLAN_WAIT, /* a dependency is pending */
-    PLAN_RUN,  /* `runs`: an array of {"params": {..}}, one per item (one without for_each; none for an empty list,
+    PLAN_RUN,  /* `runs`: an array of {"params": {..}, "local": {..}}, one per item (one without for_each; none for an empty list,
                   which is a success with no results) */
     PLAN_SKIP, /* `reason` says why */
     PLAN_FAIL  /* `code`, `reason`, `path`: a real value is wrong */

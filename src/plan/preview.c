@@ -38,7 +38,8 @@ static bool preview_is_open(struct preview *preview, const struct plan_step *ste
     return preview->needs_undetermined;
 }
 
-/* The very decision that the engine will make, with every step that is not skipped still pending. */
+/* The very decision that the engine will make, with every step that is not skipped still pending.
+ */
 static void preview_step(struct preview *preview, size_t index, struct plan_faults *faults)
 {
     const struct plan_step *step = &preview->template->steps[index];
@@ -89,8 +90,8 @@ static json_t *preview_list(const struct preview *preview, enum preview_state st
     json_t *list = json_array();
     for (size_t i = 0; i < t->step_count; i++) {
         if (preview->states[i] == state)
-            json_array_append_new(list, json_pack("{s:s, s:s}", "id", t->steps[i].id, "reason",
-                                                  preview->reasons[i]));
+            json_array_append_new(
+                list, json_pack("{s:s, s:s}", "id", t->steps[i].id, "reason", preview->reasons[i]));
     }
     return list;
 }
@@ -131,12 +132,30 @@ static json_t *preview_credits(const struct preview *preview)
                      (json_int_t)least, "max", (json_int_t)most, "steps", steps);
 }
 
+/* Whether some output is or may be active under these options. */
+static bool outputs_possible(const struct plan_template *t, struct arena *a, const json_t *options)
+{
+    struct plan_outcome *outcomes = arena_array(a, t->step_count, sizeof(*outcomes));
+    struct plan_view view = {.template = t, .options = options, .outcomes = outcomes};
+    const struct expr_environment environment = {.arena = a, .view = &view};
+    decide_skips(a, &view, outcomes);
+    for (size_t i = 0; i < t->output_count; i++) {
+        struct expr_value value;
+        enum when_result when = when_evaluate(t->outputs[i].when, &environment, &value);
+        if ((when == WHEN_TRUE || when == WHEN_PENDING || when == WHEN_FAULT) &&
+            outcomes[t->outputs[i].step].state != PLAN_STEP_SKIPPED)
+            return true;
+    }
+    return false;
+}
+
 static json_t *preview_body(const struct plan_faults *faults)
 {
     return json_pack("{s:b, s:o, s:o, s:[], s:[], s:[], s:[], s:{s:i, s:i, s:i, s:[]}}", "valid",
-                     faults->error_count == 0, "errors", plan_faults_json(faults, false), "warnings",
-                     plan_faults_json(faults, true), "layers", "skipped_steps", "undetermined_steps",
-                     "outputs", "credits", "total", 0, "min", 0, "max", 0, "steps");
+                     faults->error_count == 0, "errors", plan_faults_json(faults, false),
+                     "warnings", plan_faults_json(faults, true), "layers", "skipped_steps",
+                     "undetermined_steps", "outputs", "credits", "total", 0, "min", 0, "max", 0,
+                     "steps");
 }
 
 json_t *plan_preview(struct arena *a, const struct plan_template *t, const json_t *options,
@@ -162,6 +181,9 @@ json_t *plan_preview(struct arena *a, const struct plan_template *t, const json_
                                       .workflow_event_id = "",
                                       .outcomes = preview.outcomes};
     preview_steps(&preview, faults);
+    if (!outputs_possible(t, a, checked))
+        plan_fault_add(faults, "/outputs", 0, "no_output",
+                       "No output is active with these options.");
     json_t *body = preview_body(faults);
     json_object_set_new(body, "layers", preview_layers(&preview));
     json_object_set_new(body, "skipped_steps", preview_list(&preview, PREVIEW_SKIPPED));
@@ -171,15 +193,26 @@ json_t *plan_preview(struct arena *a, const struct plan_template *t, const json_
     return body;
 }
 
-/* --- can the outputs be empty? ------------------------------------------------------------------ */
+/* --- can the outputs be empty? ------------------------------------------------------------------
+ */
 
 enum { OUTPUTS_COMBINATIONS_MAX = 4096 };
 
+/* Values that can be enumerated; null is one where nothing has to be given. */
 static size_t outputs_choices(const struct plan_option *option)
 {
-    return option->component == OPTION_TOGGLE   ? 2
-           : option->component == OPTION_SELECT ? option->value_count
+    size_t null = !option->required && !option->otherwise;
+    return option->component == OPTION_TOGGLE   ? 2 + null
+           : option->component == OPTION_SELECT ? option->value_count + null
                                                 : 1;
+}
+
+static json_t *outputs_choice(const struct plan_option *option, size_t choice)
+{
+    bool toggle = option->component == OPTION_TOGGLE;
+    if (choice >= (toggle ? 2 : option->value_count))
+        return json_null();
+    return toggle ? json_boolean(choice) : json_string(option->values[choice]);
 }
 
 static bool expr_names_option(const struct expr *expr, const char *key)
@@ -207,9 +240,10 @@ static bool outputs_depend_on(const struct plan_template *t, const struct plan_o
     return false;
 }
 
-/* Sets the options of one combination; what cannot be enumerated stays unknown. Returns a description. */
-static const char *outputs_combination(const struct plan_template *t, struct arena *a, size_t number,
-                                       json_t *options)
+/* Sets the options of one combination; what cannot be enumerated stays unknown. Returns a
+ * description. */
+static const char *outputs_combination(const struct plan_template *t, struct arena *a,
+                                       size_t number, json_t *options)
 {
     const char *text = "";
     for (size_t i = 0; i < t->option_count; i++) {
@@ -219,35 +253,12 @@ static const char *outputs_combination(const struct plan_template *t, struct are
             continue;
         size_t choice = number % choices;
         number /= choices;
-        bool toggle = option->component == OPTION_TOGGLE;
-        const char *value = toggle ? (choice ? "true" : "false") : option->values[choice];
-        json_object_set_new(options, option->key,
-                            toggle ? json_boolean(choice) : json_string(value));
-        text = arena_printf(a, "%s%s%s is %s", text, *text ? ", " : "", option->key, value);
+        json_t *value = outputs_choice(option, choice);
+        text = arena_printf(a, "%s%s%s is %s", text, *text ? ", " : "", option->key,
+                            json_arena_text(a, value));
+        json_object_set_new(options, option->key, value);
     }
     return text;
-}
-
-/* Whether some output is or may be active under these options. */
-static bool outputs_possible(const struct plan_template *t, struct arena *a, const json_t *options)
-{
-    struct plan_outcome *outcomes = arena_array(a, t->step_count, sizeof(*outcomes));
-    struct plan_view view = {.template = t, .options = options, .outcomes = outcomes};
-    const struct expr_environment environment = {.arena = a, .view = &view};
-    for (int layer = 0; layer < (int)t->step_count; layer++) {
-        for (size_t i = 0; i < t->step_count; i++) {
-            if (t->steps[i].layer == layer && plan_decide(a, &view, i).kind == PLAN_SKIP)
-                outcomes[i].state = PLAN_STEP_SKIPPED;
-        }
-    }
-    for (size_t i = 0; i < t->output_count; i++) {
-        struct expr_value value;
-        enum when_result when = when_evaluate(t->outputs[i].when, &environment, &value);
-        if ((when == WHEN_TRUE || when == WHEN_PENDING || when == WHEN_FAULT) &&
-            outcomes[t->outputs[i].step].state != PLAN_STEP_SKIPPED)
-            return true;
-    }
-    return false;
 }
 
 void outputs_check(const struct plan_template *t, struct plan_faults *faults)

@@ -14,7 +14,8 @@ static json_t *price_list(const struct plan_template *t)
     return NULL;
 }
 
-/* The mode that decides where a template has several prices: what was asked for, else the option's default. */
+/* The mode that decides where a template has several prices: what was asked for, else the option's
+ * default. */
 static const char *price_mode(const struct plan_template *t, const json_t *options)
 {
     const char *mode = json_member_string(options, "pipeline_mode");
@@ -24,19 +25,24 @@ static const char *price_mode(const struct plan_template *t, const json_t *optio
     return mode ? mode : "";
 }
 
-/* Steps without conditions on outcomes: those that options alone switch off cost nothing. */
+/* Steps that options alone switch off, with those that need them, cost nothing. */
 static int64_t price_of_steps(const struct plan_template *t, const json_t *options)
 {
     CLEANUP(arena) struct arena *a = arena_new();
+    CLEANUP(json) json_t *filled = json_object();
     struct plan_outcome *outcomes = arena_array(a, t->step_count, sizeof(*outcomes));
-    const struct plan_view view = {.template = t, .options = options, .outcomes = outcomes};
-    const struct expr_environment environment = {.arena = a, .view = &view};
+    const struct plan_view view = {.template = t, .options = filled, .outcomes = outcomes};
     int64_t total = 0;
-    for (size_t i = 0; i < t->step_count; i++) {
-        struct expr_value value;
-        if (when_evaluate(t->steps[i].when, &environment, &value) != WHEN_FALSE)
-            total += t->steps[i].info.credits;
+    for (size_t i = 0; i < t->option_count; i++) {
+        const struct plan_option *option = &t->options[i];
+        json_t *value = json_object_get(options, option->key);
+        if (!value || json_is_null(value))
+            value = option->otherwise ? (json_t *)option->otherwise : json_null();
+        json_object_set(filled, option->key, value);
     }
+    decide_skips(a, &view, outcomes);
+    for (size_t i = 0; i < t->step_count; i++)
+        total += outcomes[i].state == PLAN_STEP_SKIPPED ? 0 : t->steps[i].info.credits;
     return total;
 }
 

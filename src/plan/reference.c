@@ -1,4 +1,5 @@
-/* The form of media references and webhook URLs. Where they lead is the address guard's business. */
+/* The form of media references and webhook URLs. Where they lead is the address guard's business.
+ */
 #include "plan/plan.h"
 
 #include <ctype.h>
@@ -62,8 +63,9 @@ int plan_reference_check(const char *reference, bool http_only, struct err *err)
         return reference_check_data(reference, err);
     bool secure = strncasecmp(reference, "https://", 8) == 0;
     if (!secure && strncasecmp(reference, "http://", 7) != 0)
-        return reference_invalid(err, http_only ? "The URL begins with http:// or https://."
-                                                : "The reference is an http(s) URL or a data: URI.");
+        return reference_invalid(err, http_only
+                                          ? "The URL begins with http:// or https://."
+                                          : "The reference is an http(s) URL or a data: URI.");
     if (strlen(reference) > REFERENCE_URL_MAX)
         return reference_invalid(err, "The URL is longer than 8192 bytes.");
     for (const unsigned char *c = (const unsigned char *)reference; *c; c++) {

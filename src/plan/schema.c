@@ -1,13 +1,23 @@
-/* What an editor needs to know: step types, components, rules, limits. Made from the tables that check. */
+/* What an editor needs to know: step types, components, rules, limits. Made from the tables that
+ * check. */
 #include "plan/internal.h"
 
-static const char *const schema_param_types[] = {
-    [STEP_PARAM_TEXT] = "text",     [STEP_PARAM_INTEGER] = "integer", [STEP_PARAM_NUMBER] = "number",
-    [STEP_PARAM_BOOLEAN] = "boolean", [STEP_PARAM_CHOICE] = "choice", [STEP_PARAM_COLOR] = "color",
-    [STEP_PARAM_GRID] = "grid",     [STEP_PARAM_TEXTS] = "texts",     [STEP_PARAM_IMAGE] = "image",
-    [STEP_PARAM_IMAGES] = "images", [STEP_PARAM_VIDEO] = "video",     [STEP_PARAM_VIDEOS] = "videos",
-    [STEP_PARAM_AUDIO] = "audio",   [STEP_PARAM_MEDIA] = "media",     [STEP_PARAM_MEDIA_LIST] = "media_list",
-    [STEP_PARAM_OBJECT] = "object"};
+static const char *const schema_param_types[] = {[STEP_PARAM_TEXT] = "text",
+                                                 [STEP_PARAM_INTEGER] = "integer",
+                                                 [STEP_PARAM_NUMBER] = "number",
+                                                 [STEP_PARAM_BOOLEAN] = "boolean",
+                                                 [STEP_PARAM_CHOICE] = "choice",
+                                                 [STEP_PARAM_COLOR] = "color",
+                                                 [STEP_PARAM_GRID] = "grid",
+                                                 [STEP_PARAM_TEXTS] = "texts",
+                                                 [STEP_PARAM_IMAGE] = "image",
+                                                 [STEP_PARAM_IMAGES] = "images",
+                                                 [STEP_PARAM_VIDEO] = "video",
+                                                 [STEP_PARAM_VIDEOS] = "videos",
+                                                 [STEP_PARAM_AUDIO] = "audio",
+                                                 [STEP_PARAM_MEDIA] = "media",
+                                                 [STEP_PARAM_MEDIA_LIST] = "media_list",
+                                                 [STEP_PARAM_OBJECT] = "object"};
 
 static const char *const schema_results[] = {
     [STEP_RESULT_TEXT] = "text",   [STEP_RESULT_IMAGE] = "image", [STEP_RESULT_IMAGES] = "images",
@@ -45,11 +55,11 @@ static json_t *schema_steps(void)
         json_t *params = json_array();
         for (size_t k = 0; k < type->param_count; k++)
             json_array_append_new(params, schema_param(&type->params[k]));
-        json_array_append_new(
-            steps, json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:o}", "flow", type->name, "description",
-                             type->summary, "result", schema_results[type->result], "generative",
-                             type->generative, "credits", type->credits, "timeout_s", type->timeout_s,
-                             "params", params));
+        json_array_append_new(steps, json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:o}", "flow",
+                                               type->name, "description", type->summary, "result",
+                                               schema_results[type->result], "generative",
+                                               type->generative, "credits", type->credits,
+                                               "timeout_s", type->timeout_s, "params", params));
     }
     return steps;
 }
@@ -65,12 +75,13 @@ json_t *plan_schema(void)
         " s:{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}}",
         "step_types", schema_steps(), "components", components, "substitution", "form",
         "{{ value ?? value }}", "rule",
-        "A string that is one whole {{...}} keeps the value's type; substituted values are never scanned again.",
+        "A string that is one whole {{...}} keeps the value's type; substituted values are never "
+        "scanned again.",
         "roots", "options", "inputs", "steps", "workflow", "item", "index", "when", "rule",
-        "A condition without braces that is true or false.", "operators", "==", "!=", "<", "<=", ">",
-        ">=", "in", "&&", "||", "!", "functions", "limits", "definition_bytes",
+        "A condition without braces that is true or false.", "operators", "==", "!=", "<",
+        "<=", ">", ">=", "in", "&&", "||", "!", "functions", "limits", "definition_bytes",
         PLAN_DEFINITION_BYTES_MAX, "expression_length", PLAN_EXPRESSION_LENGTH_MAX,
-        "expression_depth", PLAN_EXPRESSION_DEPTH_MAX, "expression_nodes", PLAN_EXPRESSION_NODES_MAX,
-        "steps", PLAN_STEPS_MAX, "options", PLAN_OPTIONS_MAX, "outputs", PLAN_OUTPUTS_MAX,
-        "fan_out", PLAN_FAN_OUT_MAX);
+        "expression_depth", PLAN_EXPRESSION_DEPTH_MAX, "expression_nodes",
+        PLAN_EXPRESSION_NODES_MAX, "steps", PLAN_STEPS_MAX, "options", PLAN_OPTIONS_MAX, "outputs",
+        PLAN_OUTPUTS_MAX, "fan_out", PLAN_FAN_OUT_MAX);
 }

@@ -60,11 +60,11 @@ void plan_template_free(struct plan_template *t)
     free(t);
 }
 
-/* --- top level ---------------------------------------------------------------------------------- */
+/* --- top level ----------------------------------------------------------------------------------
+ */
 
-static void template_check_members(const json_t *object, const char *path,
-                                   const char *const *known, const char *what,
-                                   struct plan_faults *faults)
+static void template_check_members(const json_t *object, const char *path, const char *const *known,
+                                   const char *what, struct plan_faults *faults)
 {
     const char *name;
     const json_t *value;
@@ -100,14 +100,15 @@ static void template_check_texts(const json_t *object, const char *key, struct p
     if (!list || json_is_null(list))
         return;
     if (!json_is_array(list))
-        plan_fault_add(faults, json_pointer(faults->arena, "", key), 0, "type_error", "%s is a list.",
-                       key);
+        plan_fault_add(faults, json_pointer(faults->arena, "", key), 0, "type_error",
+                       "%s is a list.", key);
     json_array_foreach(list, index, item)
     {
         if (!json_is_string(item))
-            plan_fault_add(faults,
-                           json_pointer_index(faults->arena, json_pointer(faults->arena, "", key), index),
-                           0, "type_error", "An item of %s is a text.", key);
+            plan_fault_add(
+                faults,
+                json_pointer_index(faults->arena, json_pointer(faults->arena, "", key), index), 0,
+                "type_error", "An item of %s is a text.", key);
     }
 }
 
@@ -136,16 +137,17 @@ static void template_check_credits(const json_t *definition, struct plan_faults 
 
 static void template_read_head(struct plan_template *t, struct plan_faults *faults)
 {
-    static const char *const known[] = {"id",      "label",  "description", "category",
-                                        "inputs",  "credits", "thumbnails", "available_options",
-                                        "steps",   "outputs", NULL};
+    static const char *const known[] = {"id",     "label",   "description", "category",
+                                        "inputs", "credits", "thumbnails",  "available_options",
+                                        "steps",  "outputs", NULL};
     const json_t *definition = t->definition;
     const json_t *id = json_object_get(definition, "id");
     template_check_members(definition, "", known, "A template", faults);
     t->id = json_string_value(id);
     if (!t->id || !plan_id_valid(t->id))
-        plan_fault_add(faults, "/id", 0, t->id ? "value_error" : "missing",
-                       "A template has an id of small letters, digits and _, a letter first, at most 64.");
+        plan_fault_add(
+            faults, "/id", 0, t->id ? "value_error" : "missing",
+            "A template has an id of small letters, digits and _, a letter first, at most 64.");
     template_check_text(definition, "", "label", 200, faults);
     template_check_text(definition, "", "description", 5000, faults);
     template_check_text(definition, "", "category", 64, faults);
@@ -191,16 +193,45 @@ static void template_read_options(struct plan_template *t, struct plan_faults *f
         const char *path = json_pointer_index(faults->arena, "/available_options", index);
         struct plan_option option = {0};
         bool whole = option_read(t, definition, path, &option, faults);
-        bool named = option.key && option.component < OPTION_COMPONENT_COUNT && plan_id_valid(option.key);
+        bool named =
+            option.key && option.component < OPTION_COMPONENT_COUNT && plan_id_valid(option.key);
         if (named && template_option(t, option.key))
             plan_fault_add(faults, json_pointer(faults->arena, path, "key"), 0, "duplicate",
                            "There are two options %s.", option.key);
         else if (named || whole)
-            t->options[t->option_count++] = option; /* known although faulty: no second fault for its users */
+            t->options[t->option_count++] =
+                option; /* known although faulty: no second fault for its users */
     }
 }
 
-/* --- steps -------------------------------------------------------------------------------------- */
+/* --- steps --------------------------------------------------------------------------------------
+ */
+
+/* A whole number between limits; *value keeps its default when the member is missing. */
+static void step_read_integer(const json_t *definition, const char *path, const char *key, int low,
+                              int high, int *value, struct plan_faults *faults)
+{
+    const json_t *json = json_object_get(definition, key);
+    if (!json || json_is_null(json))
+        return;
+    if (!json_is_integer(json) || json_integer_value(json) < low || json_integer_value(json) > high)
+        plan_fault_add(faults, json_pointer(faults->arena, path, key), 0, "value_error",
+                       "%s is a whole number from %d to %d.", key, low, high);
+    else
+        *value = (int)json_integer_value(json);
+}
+
+static void step_read_number(const json_t *definition, const char *path, const char *key,
+                             double low, double high, double *value, struct plan_faults *faults)
+{
+    const json_t *json = json_object_get(definition, key);
+    if (!json || json_is_null(json))
+        return;
+    *value = json_number_value(json);
+    if (!json_is_number(json) || *value < low || *value > high)
+        plan_fault_add(faults, json_pointer(faults->arena, path, key), 0, "value_error",
+                       "%s is a number from %g to %g.", key, low, high);
+}
 
 static void step_read_retry(const json_t *definition, const char *path, struct plan_retry *retry,
                             struct plan_faults *faults)
@@ -216,33 +247,9 @@ static void step_read_retry(const json_t *definition, const char *path, struct p
         return;
     }
     template_check_members(json, place, known, "retry", faults);
-    double attempts = json_member_number(json, "max_attempts", 1);
-    retry->max_attempts = (int)attempts;
-    retry->delay_s = json_member_number(json, "delay_s", 1);
-    retry->backoff = json_member_number(json, "backoff", 2);
-    if (attempts < 1 || attempts > 20 || attempts != (int)attempts)
-        plan_fault_add(faults, json_pointer(faults->arena, place, "max_attempts"), 0, "value_error",
-                       "max_attempts is a whole number from 1 to 20.");
-    if (retry->delay_s < 0 || retry->delay_s > 3600)
-        plan_fault_add(faults, json_pointer(faults->arena, place, "delay_s"), 0, "value_error",
-                       "delay_s lies between 0 and 3600.");
-    if (retry->backoff < 1 || retry->backoff > 10)
-        plan_fault_add(faults, json_pointer(faults->arena, place, "backoff"), 0, "value_error",
-                       "backoff lies between 1 and 10.");
-}
-
-/* A whole number between limits; *value keeps its default when the member is missing. */
-static void step_read_integer(const json_t *definition, const char *path, const char *key, int low,
-                              int high, int *value, struct plan_faults *faults)
-{
-    const json_t *json = json_object_get(definition, key);
-    if (!json || json_is_null(json))
-        return;
-    if (!json_is_integer(json) || json_integer_value(json) < low || json_integer_value(json) > high)
-        plan_fault_add(faults, json_pointer(faults->arena, path, key), 0, "value_error",
-                       "%s is a whole number from %d to %d.", key, low, high);
-    else
-        *value = (int)json_integer_value(json);
+    step_read_integer(json, place, "max_attempts", 1, 20, &retry->max_attempts, faults);
+    step_read_number(json, place, "delay_s", 0, 3600, &retry->delay_s, faults);
+    step_read_number(json, place, "backoff", 1, 10, &retry->backoff, faults);
 }
 
 static void step_read_when(struct plan_template *t, const json_t *definition, const char *path,
@@ -295,8 +302,8 @@ static void step_read_choices(const json_t *definition, const char *path, struct
     step->info.provider = provider ? provider : "auto";
 }
 
-static const json_t *step_object(struct plan_template *t, const json_t *definition, const char *path,
-                                 const char *key, struct plan_faults *faults)
+static const json_t *step_object(struct plan_template *t, const json_t *definition,
+                                 const char *path, const char *key, struct plan_faults *faults)
 {
     const json_t *object = json_object_get(definition, key);
     if (object && !json_is_null(object) && !json_is_object(object))
@@ -319,8 +326,9 @@ static void step_param_fault(void *context, const char *path, const char *code, 
 static void step_read(struct plan_template *t, const json_t *definition, const char *path,
                       struct plan_step *step, struct plan_faults *faults)
 {
-    static const char *const known[] = {"id",       "flow",      "params",   "when",    "needs",    "for_each",
-                                        "retry",    "timeout_s", "on_error", "credits", "provider", "local", NULL};
+    static const char *const known[] = {"id",       "flow",  "params",    "when",     "needs",
+                                        "for_each", "retry", "timeout_s", "on_error", "credits",
+                                        "provider", "local", NULL};
     const char *flow = json_member_string(definition, "flow");
     template_check_members(definition, path, known, "A step", faults);
     step->params_path = json_pointer(t->arena, path, "params");
@@ -354,12 +362,14 @@ static void step_read(struct plan_template *t, const json_t *definition, const c
 static void step_read_id(struct plan_template *t, const json_t *definition, const char *path,
                          struct plan_step *step, struct plan_faults *faults)
 {
-    static const char *const reserved[] = {"options", "inputs", "steps", "workflow", "item", "index"};
+    static const char *const reserved[] = {"options",  "inputs", "steps",
+                                           "workflow", "item",   "index"};
     const char *id = json_member_string(definition, "id");
     const char *place = json_pointer(faults->arena, path, "id");
     if (!id || !plan_id_valid(id)) {
-        plan_fault_add(faults, place, 0, id ? "value_error" : "missing",
-                       "A step has an id of small letters, digits and _, a letter first, at most 64.");
+        plan_fault_add(
+            faults, place, 0, id ? "value_error" : "missing",
+            "A step has an id of small letters, digits and _, a letter first, at most 64.");
         return;
     }
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
@@ -395,7 +405,8 @@ static void template_read_steps(struct plan_template *t, struct plan_faults *fau
     }
 }
 
-/* --- outputs ------------------------------------------------------------------------------------ */
+/* --- outputs ------------------------------------------------------------------------------------
+ */
 
 static void template_read_outputs(struct plan_template *t, struct plan_faults *faults)
 {
@@ -423,150 +434,6 @@ static void template_read_outputs(struct plan_template *t, struct plan_faults *f
                            step ? "There is no such step." : "An output names a step.");
         step_read_when(t, definition, path, &output->when, faults);
     }
-}
-
-/* --- names, dependencies, layers ---------------------------------------------------------------- */
-
-static void template_bind_when(const struct plan_template *t, struct expr *when, bool in_fan_out,
-                               const char *path, struct plan_faults *faults)
-{
-    const struct expr_scope scope = {t, in_fan_out};
-    size_t before = faults->error_count;
-    if (!when)
-        return;
-    expr_bind(when, &scope, path, faults);
-    if (faults->error_count != before)
-        return;
-    enum expr_type type = expr_check(when, &scope, path, faults);
-    if (type != EXPR_ANY && type != EXPR_BOOLEAN)
-        plan_fault_add(faults, path, when->column, "type_error",
-                       "A condition is true or false, not %s; write a comparison.",
-                       expr_type_name(type));
-}
-
-static void step_add_dependency(void *context, int step, bool optional)
-{
-    (void)optional;
-    ((struct plan_step *)context)->depends[step] = true;
-}
-
-static void step_bind_for_each(const struct plan_template *t, struct plan_step *step,
-                               struct plan_faults *faults)
-{
-    const struct expr_scope scope = {t, false};
-    size_t before = faults->error_count;
-    if (!step->for_each || !expr_text_is_whole(step->for_each))
-        return;
-    expr_bind(step->for_each->expr, &scope, step->for_each_path, faults);
-    if (faults->error_count != before)
-        return;
-    enum expr_type type = expr_check(step->for_each->expr, &scope, step->for_each_path, faults);
-    if (type != EXPR_ANY && type != EXPR_ARRAY)
-        plan_fault_add(faults, step->for_each_path, 1, "type_error", "for_each gives a list, not %s.",
-                       expr_type_name(type));
-    expr_visit_steps(step->for_each->expr, false, step_add_dependency, step);
-}
-
-static void step_bind_needs(const struct plan_template *t, struct plan_step *step,
-                            const json_t *definition, const char *path, struct plan_faults *faults)
-{
-    const json_t *needs = json_object_get(definition, "needs");
-    const char *place = json_pointer(faults->arena, path, "needs");
-    size_t index;
-    const json_t *need;
-    if (!needs || json_is_null(needs))
-        return;
-    if (!json_is_array(needs))
-        plan_fault_add(faults, place, 0, "type_error", "needs is a list of step ids.");
-    step->needs = arena_array(t->arena, json_array_size(needs), sizeof(*step->needs));
-    json_array_foreach(needs, index, need)
-    {
-        const char *id = json_string_value(need);
-        int other = id ? plan_template_step_index(t, id) : -1;
-        if (other < 0) {
-            plan_fault_add(faults, json_pointer_index(faults->arena, place, index), 0, "unknown_step",
-                           "There is no such step.");
-        } else {
-            step->needs[step->need_count++] = other;
-            step->depends[other] = true;
-        }
-    }
-}
-
-static void template_bind(struct plan_template *t, struct plan_faults *faults)
-{
-    const json_t *list = json_object_get(t->definition, "steps");
-    for (size_t i = 0; i < t->step_count; i++) {
-        struct plan_step *step = &t->steps[i];
-        const struct expr_scope scope = {t, step->info.for_each};
-        if (!step->params_path)
-            continue;
-        value_bind(&step->params, &scope, step->params_path, faults);
-        value_bind(&step->local, &scope, step->local_path, faults);
-        template_bind_when(t, step->when, false, step->when_path, faults);
-        step_bind_for_each(t, step, faults);
-        step_bind_needs(t, step, json_array_get(list, i),
-                        json_pointer_index(faults->arena, "/steps", i), faults);
-        value_visit_steps(&step->params, step_add_dependency, step);
-        value_visit_steps(&step->local, step_add_dependency, step);
-        if (step->when)
-            expr_visit_steps(step->when, false, step_add_dependency, step);
-    }
-    for (size_t i = 0; i < t->output_count; i++)
-        template_bind_when(t, t->outputs[i].when, false, t->outputs[i].path, faults);
-}
-
-/* Follows unsettled dependencies until a step comes twice: that is the cycle. */
-static void template_name_cycle(const struct plan_template *t, const int *layers,
-                                struct plan_faults *faults)
-{
-    int order[PLAN_STEPS_MAX] = {0};
-    int at = 0, count = 0;
-    while (layers[at] >= 0)
-        at++;
-    while (order[at] == 0) {
-        order[at] = ++count;
-        int next = 0;
-        while (!t->steps[at].depends[next] || layers[next] >= 0)
-            next++;
-        at = next;
-    }
-    const char *names = "";
-    int member = at;
-    do {
-        names = arena_printf(faults->arena, "%s%s -> ", names, t->steps[member].id);
-        int next = 0;
-        while (!t->steps[member].depends[next] || layers[next] >= 0)
-            next++;
-        member = next;
-    } while (member != at);
-    plan_fault_add(faults, json_pointer_index(faults->arena, "/steps", (size_t)at), 0, "cycle",
-                   "These steps need each other: %s%s.", names, t->steps[at].id);
-}
-
-static void template_layers(struct plan_template *t, struct plan_faults *faults)
-{
-    int layers[PLAN_STEPS_MAX];
-    size_t settled = 0;
-    for (size_t i = 0; i < t->step_count; i++)
-        layers[i] = -1;
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (size_t i = 0; i < t->step_count; i++) {
-            int layer = 0;
-            for (size_t k = 0; k < t->step_count && layer >= 0 && layers[i] < 0; k++) {
-                if (t->steps[i].depends[k])
-                    layer = layers[k] < 0 ? -1 : layers[k] >= layer ? layers[k] + 1 : layer;
-            }
-            if (layers[i] >= 0 || layer < 0)
-                continue;
-            layers[i] = t->steps[i].layer = layer;
-            moved = true;
-            settled++;
-        }
-    }
-    if (settled < t->step_count)
-        template_name_cycle(t, layers, faults);
 }
 
 struct plan_template *plan_template_new(const json_t *definition, struct plan_faults *faults)

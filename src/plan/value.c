@@ -1,4 +1,5 @@
-/* JSON values with expressions in their strings: parsed once, substituted once; what is put in is never looked into again. */
+/* JSON values with expressions in their strings: parsed once, substituted once; what is put in is
+ * never looked into again. */
 #include "plan/internal.h"
 
 #include <string.h>

@@ -43,7 +43,8 @@ static void engine_read_mail(struct engine *engine)
     }
 }
 
-/* --- timers: a binary heap ---------------------------------------------------------------------- */
+/* --- timers: a binary heap ----------------------------------------------------------------------
+ */
 
 static void timer_place(struct engine *engine, struct timer *timer, size_t index)
 {
@@ -108,20 +109,28 @@ void timer_set(struct engine *engine, struct timer *timer, int64_t at)
     timer_up(engine, timer->index);
 }
 
-int timers_run(struct engine *engine)
+void timers_fire(struct engine *engine)
 {
-    while (engine->timer_count > 0) {
+    while (engine->timer_count > 0 && engine->timers[0]->at <= clock_monotonic_us()) {
         struct timer *timer = engine->timers[0];
-        int64_t left = timer->at - clock_monotonic_us();
-        if (left > 0)
-            return (int)((left < 3600000000 ? left : 3600000000) / 1000) + 1;
         timer_clear(engine, timer);
         timer->fire(engine, timer);
     }
-    return -1;
 }
 
-/* --- letters from other threads ----------------------------------------------------------------- */
+int timers_wait_ms(const struct engine *engine)
+{
+    const int64_t longest_us = 3600000000;
+    if (engine->timer_count == 0)
+        return -1;
+    int64_t left = engine->timers[0]->at - clock_monotonic_us();
+    if (left <= 0)
+        return 0;
+    return (int)((left < longest_us ? left : longest_us) / 1000) + 1;
+}
+
+/* --- letters from other threads -----------------------------------------------------------------
+ */
 
 struct id_letter {
     struct letter letter;
@@ -192,7 +201,8 @@ void engine_cancel(struct engine *engine, const char *workflow_id)
     engine_post_id(engine, workflow_id, engine_deliver_cancel);
 }
 
-/* --- counts ------------------------------------------------------------------------------------- */
+/* --- counts -------------------------------------------------------------------------------------
+ */
 
 static void engine_publish_counts(struct engine *engine)
 {
@@ -226,7 +236,8 @@ bool engine_ready(struct engine *engine)
     return ready;
 }
 
-/* --- the thread --------------------------------------------------------------------------------- */
+/* --- the thread ---------------------------------------------------------------------------------
+ */
 
 static bool engine_may_stop(const struct engine *engine)
 {
@@ -248,7 +259,14 @@ static void *engine_main(void *context)
     struct engine *engine = context;
     struct epoll_event events[EVENTS];
     while (!engine->stopping || !engine_may_stop(engine)) {
-        int wait_ms = timers_run(engine);
+        /* Timers queue tasks, and dispatching sets timers: how long to wait is known only after
+         * both. */
+        timers_fire(engine);
+        engine_take_waiting(engine);
+        if (!engine->stopping)
+            task_dispatch(engine);
+        engine_publish_counts(engine);
+        int wait_ms = timers_wait_ms(engine);
         if (engine->stopping && (wait_ms < 0 || wait_ms > STOP_POLL_MS))
             wait_ms = STOP_POLL_MS;
         int count = epoll_wait(engine->epoll_fd, events, EVENTS, wait_ms);
@@ -258,10 +276,6 @@ static void *engine_main(void *context)
             else
                 pool_handle(events[i].data.ptr, events[i].events);
         }
-        engine_take_waiting(engine);
-        if (!engine->stopping)
-            task_dispatch(engine);
-        engine_publish_counts(engine);
     }
     return NULL;
 }

@@ -53,8 +53,9 @@ struct timer {
 
 void timer_set(struct engine *engine, struct timer *timer, int64_t at);
 void timer_clear(struct engine *engine, struct timer *timer);
-/* Milliseconds until the next one, -1 without one. Fires those that are due first. */
-int timers_run(struct engine *engine);
+void timers_fire(struct engine *engine); /* those that are due */
+/* Milliseconds until the next one, -1 without one. */
+int timers_wait_ms(const struct engine *engine);
 
 /* --- runs and tasks ----------------------------------------------------------------------------- */
 

@@ -46,7 +46,7 @@ float raster_encode(float linear)
 
 struct raster *raster_new(int width, int height, int channels)
 {
-    assert(width > 0 && height > 0 && channels > 0 && channels <= 4);
+    assert(width > 0 && height > 0 && channels > 0 && channels <= RASTER_CHANNELS_MAX);
     assert((size_t)width * (size_t)height <= PICTURE_PIXELS_MAX);
     struct raster *raster = mem_alloc(sizeof(*raster));
     raster->width = width;
@@ -102,7 +102,8 @@ void raster_at3(const struct raster *raster, float x, float y, float ret[3])
     }
 }
 
-/* --- row bands --------------------------------------------------------------------------------- */
+/* --- row bands ---------------------------------------------------------------------------------
+ */
 
 struct band {
     void (*work)(void *context, int first, int last);
@@ -127,9 +128,11 @@ void raster_bands(int rows, void (*work)(void *context, int first, int last), vo
         pthread_join(thread, NULL);
 }
 
-/* --- resampling -------------------------------------------------------------------------------- */
+/* --- resampling --------------------------------------------------------------------------------
+ */
 
-/* For every place along one axis: the first source index and the weights of `taps` neighbours, clamped to the source. */
+/* For every place along one axis: the first source index and the weights of `taps` neighbours,
+ * clamped to the source. */
 struct axis {
     int taps;
     int *index;     /* places * taps */
@@ -210,7 +213,7 @@ static inline __attribute__((always_inline)) void across(const struct resample *
     const int *index = job->across.index;
     const float *weights = job->across.weights;
     for (int x = 0; x < job->result->width; x++, index += taps, weights += taps, to += channels) {
-        float sums[4] = {0};
+        float sums[RASTER_CHANNELS_MAX] = {0};
         for (int t = 0; t < taps; t++) {
             const float *pixel = from + (size_t)index[t] * (size_t)channels;
             for (int c = 0; c < channels; c++)
@@ -285,8 +288,8 @@ static struct raster *resample_run(struct resample *job, const struct raster_par
     return job->result;
 }
 
-struct raster *raster_sample(const struct picture *source, const struct raster_part *part, int width,
-                             int height, enum raster_light light)
+struct raster *raster_sample(const struct picture *source, const struct raster_part *part,
+                             int width, int height, enum raster_light light)
 {
     float as_is[256];
     for (int i = 0; i < 256; i++)
@@ -301,13 +304,13 @@ struct raster *raster_sample(const struct picture *source, const struct raster_p
 
 struct raster *raster_resize(const struct raster *source, int width, int height)
 {
-    struct resample job = {.raster = source,
-                           .result = raster_new(width, height, source->channels)};
+    struct resample job = {.raster = source, .result = raster_new(width, height, source->channels)};
     const struct raster_part all = {0, 0, source->width, source->height, false};
     return resample_run(&job, &all, source->width, source->height);
 }
 
-/* --- blur -------------------------------------------------------------------------------------- */
+/* --- blur --------------------------------------------------------------------------------------
+ */
 
 struct blur {
     struct raster *raster;
@@ -327,7 +330,7 @@ static inline __attribute__((always_inline)) void blur_row(float *row, float *li
         for (int c = 0; c < channels; c++)
             line[x * channels + c] = row[(width - 1) * channels + c];
     }
-    float sums[4] = {0};
+    float sums[RASTER_CHANNELS_MAX] = {0};
     for (int x = 0; x <= 2 * radius; x++) {
         for (int c = 0; c < channels; c++)
             sums[c] += line[x * channels + c];
@@ -416,8 +419,8 @@ void raster_blur(struct raster *raster, float sigma)
     int low = (int)width | 1;
     if ((float)low > width)
         low -= 2;
-    float boxes = (12 * sigma * sigma - 3 * (float)(low * low) - 12 * (float)low - 9) /
-                  (-4 * (float)low - 4);
+    float boxes =
+        (12 * sigma * sigma - 3 * (float)(low * low) - 12 * (float)low - 9) / (-4 * (float)low - 4);
     int columns = raster->width * raster->channels;
     int strips = (columns + BLUR_STRIP - 1) / BLUR_STRIP;
     for (int pass = 0; pass < 3; pass++) {
@@ -430,7 +433,8 @@ void raster_blur(struct raster *raster, float sigma)
     }
 }
 
-/* --- the rest ---------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------------------
+ */
 
 struct picture *raster_picture(const struct raster *raster, enum raster_light light)
 {
@@ -440,8 +444,8 @@ struct picture *raster_picture(const struct raster *raster, enum raster_light li
     for (size_t i = 0; i < count; i++) {
         bool encode = light == RASTER_LINEAR && raster->channels >= 3 &&
                       !(raster->channels == 4 && i % 4 == 3);
-        float v = encode ? raster_encode(raster->values[i])
-                         : raster_clamp(raster->values[i], 0, 1) * 255;
+        float v =
+            encode ? raster_encode(raster->values[i]) : raster_clamp(raster->values[i], 0, 1) * 255;
         picture->pixels[i] = (uint8_t)(v + 0.5f);
     }
     return picture;

@@ -10,6 +10,9 @@
 #include "media/picture.h"
 #include <stdbool.h>
 
+/* Pictures have up to four; the moments of a guided filter have more. */
+enum { RASTER_CHANNELS_MAX = 16 };
+
 struct raster {
     int width, height, channels;
     float *values; /* interleaved, rows without padding */

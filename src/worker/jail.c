@@ -137,10 +137,10 @@ static const int jail_calls_common[] = {
     SCMP_SYS(getppid),       SCMP_SYS(getuid),        SCMP_SYS(geteuid),
     SCMP_SYS(getgid),        SCMP_SYS(getegid),       SCMP_SYS(exit),
     SCMP_SYS(exit_group),    SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigreturn),  SCMP_SYS(sigaltstack),   SCMP_SYS(tgkill),
-    SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres),  SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(rt_sigreturn),  SCMP_SYS(sigaltstack),   SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_getres),  SCMP_SYS(clock_nanosleep),
     SCMP_SYS(nanosleep),     SCMP_SYS(gettimeofday),  SCMP_SYS(time),
-    SCMP_SYS(getrandom),     SCMP_SYS(getrusage),     SCMP_SYS(prlimit64),
+    SCMP_SYS(getrandom),     SCMP_SYS(getrusage),
     SCMP_SYS(uname),         SCMP_SYS(sysinfo),       SCMP_SYS(times),
     SCMP_SYS(poll),          SCMP_SYS(ppoll),         SCMP_SYS(sendmsg),
     SCMP_SYS(recvmsg),       SCMP_SYS(restart_syscall), SCMP_SYS(membarrier),
@@ -170,10 +170,27 @@ static int jail_allow(scmp_filter_ctx filter, const int *calls, size_t count)
     return rc;
 }
 
+/* Signals and limits reach the process itself and no other of the same user, the server least of all. */
+static int jail_allow_on_itself(scmp_filter_ctx filter)
+{
+    scmp_datum_t itself = (scmp_datum_t)getpid();
+    int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                              SCMP_A0(SCMP_CMP_EQ, itself));
+    if (rc == 0)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+                              SCMP_A0(SCMP_CMP_EQ, 0));
+    if (rc == 0)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+                              SCMP_A0(SCMP_CMP_EQ, itself));
+    return rc;
+}
+
 /* Calls that depend on their arguments: threads but no processes, memory but no new code, names but no other prctl(). */
 static int jail_allow_conditional(scmp_filter_ctx filter, enum jail_kind kind)
 {
-    int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+    int rc = jail_allow_on_itself(filter);
+    if (rc == 0)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                               SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
     if (rc == 0)
         rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -80,7 +81,11 @@ static int try_process(void)
 
 static int try_other_process(void)
 {
-    return refused(kill(getppid(), 0)) | refused(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    return refused(kill(getppid(), 0)) | refused(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL)) |
+           refused(tgkill(getppid(), getppid(), 0)) |
+           refused(prlimit(getppid(), RLIMIT_NOFILE, NULL, &limit)) |
+           (getrlimit(RLIMIT_NOFILE, &limit) != 0);
 }
 
 static int try_new_code(void)

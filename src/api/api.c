@@ -63,7 +63,8 @@ static int api_plan_upload(struct api_call *call, struct http_body_plan *ret_pla
     if (rc < 0)
         return rc;
     arena_defer(call->arena, api_close_upload, &call->upload_fd);
-    ret_plan->mode = api_type_is(type, "multipart/form-data") ? HTTP_BODY_MULTIPART : HTTP_BODY_FILE;
+    ret_plan->mode =
+        api_type_is(type, "multipart/form-data") ? HTTP_BODY_MULTIPART : HTTP_BODY_FILE;
     ret_plan->body_max = call->api->settings.asset_bytes_max;
     ret_plan->body_fd = call->upload_fd;
     return 0;
@@ -174,11 +175,8 @@ int api_new(const struct api_settings *settings, struct api **ret_api, struct er
     api->cache = cache_new();
     int rc = wait_new(api, &api->room, err);
     if (rc == 0) {
-        const struct http_application application = {.context = api,
-                                                     .head = api_head,
-                                                     .body = api_body,
-                                                     .fault = api_fault,
-                                                     .log = api_log};
+        const struct http_application application = {
+            .context = api, .head = api_head, .body = api_body, .fault = api_fault, .log = api_log};
         store_subscribe(settings->store, api_changed, api);
         rc = http_server_new(&settings->http, &application, &api->server, err);
         if (rc < 0)

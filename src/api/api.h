@@ -19,7 +19,8 @@ struct api_settings {
     struct engine *engine;
     const struct plan_catalog *catalog;
     const char *media_secret;
-    const char *public_url; /* base of media URLs without a slash at the end; NULL: the request's Host */
+    /* base of media URLs without a slash at the end; NULL: the request's Host */
+    const char *public_url;
     struct http_settings http;
     uint64_t json_bytes_max;  /* of a request body */
     uint64_t asset_bytes_max; /* of an uploaded file */

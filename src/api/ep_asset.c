@@ -22,8 +22,8 @@ static void asset_created(void *context, int rc, const struct err *err)
         return;
     }
     struct media_url url = {.owner = MEDIA_ASSET,
-                            .expires = clock_wall_us() / 1000000 +
-                                       call->api->settings.media_url_life_s};
+                            .expires =
+                                clock_wall_us() / 1000000 + call->api->settings.media_url_life_s};
     memcpy(url.id, asset->id, sizeof(url.id));
     memcpy(url.sha256, asset->sha256, sizeof(url.sha256));
     const char *text = media_url_sign(call->arena, call->api->settings.media_secret,

@@ -10,11 +10,12 @@
 static const struct {
     const char *extension, *content_type;
 } media_types[] = {
-    {"png", "image/png"},   {"jpg", "image/jpeg"},  {"webp", "image/webp"}, {"gif", "image/gif"},
-    {"avif", "image/avif"}, {"heif", "image/heif"}, {"heic", "image/heic"}, {"mp4", "video/mp4"},
-    {"mov", "video/quicktime"}, {"webm", "video/webm"}, {"mkv", "video/x-matroska"},
-    {"mp3", "audio/mpeg"},  {"m4a", "audio/mp4"},   {"aac", "audio/aac"},   {"wav", "audio/wav"},
-    {"ogg", "audio/ogg"},   {"flac", "audio/flac"}, {"txt", "text/plain; charset=utf-8"},
+    {"png", "image/png"},   {"jpg", "image/jpeg"},       {"webp", "image/webp"},
+    {"gif", "image/gif"},   {"avif", "image/avif"},      {"heif", "image/heif"},
+    {"heic", "image/heic"}, {"mp4", "video/mp4"},        {"mov", "video/quicktime"},
+    {"webm", "video/webm"}, {"mkv", "video/x-matroska"}, {"mp3", "audio/mpeg"},
+    {"m4a", "audio/mp4"},   {"aac", "audio/aac"},        {"wav", "audio/wav"},
+    {"ogg", "audio/ogg"},   {"flac", "audio/flac"},      {"txt", "text/plain; charset=utf-8"},
 };
 
 static const char *media_type_of(const char *file)
@@ -70,7 +71,8 @@ static void media_reply(struct api_call *call, struct media_answer *answer)
     headers[count++] = (struct http_header){"Accept-Ranges", "bytes"};
     headers[count++] = (struct http_header){"Cache-Control", "private, max-age=3600, immutable"};
     headers[count++] = (struct http_header){"X-Content-Type-Options", "nosniff"};
-    headers[count++] = (struct http_header){"Content-Security-Policy", "sandbox; default-src 'none'"};
+    headers[count++] =
+        (struct http_header){"Content-Security-Policy", "sandbox; default-src 'none'"};
     if (download && strcmp(download, "1") == 0)
         headers[count++] = (struct http_header){
             "Content-Disposition",
@@ -83,10 +85,10 @@ static void media_reply(struct api_call *call, struct media_answer *answer)
     } else if (part.kind == HTTP_RANGE_PART) {
         response.status = 206;
         headers[count++] = (struct http_header){
-            "Content-Range", arena_printf(call->arena, "bytes %llu-%llu/%llu",
-                                          (unsigned long long)part.offset,
-                                          (unsigned long long)(part.offset + part.size - 1),
-                                          (unsigned long long)answer->size)};
+            "Content-Range",
+            arena_printf(call->arena, "bytes %llu-%llu/%llu", (unsigned long long)part.offset,
+                         (unsigned long long)(part.offset + part.size - 1),
+                         (unsigned long long)answer->size)};
     } else if (part.kind == HTTP_RANGE_UNSATISFIABLE) {
         const char *text = reply_fault_text(call->arena, ERR_RANGE, NULL);
         response = (struct http_response){.status = 416,
@@ -94,9 +96,9 @@ static void media_reply(struct api_call *call, struct media_answer *answer)
                                           .body = text,
                                           .body_size = strlen(text),
                                           .file_fd = -1};
-        headers[count++] = (struct http_header){
-            "Content-Range",
-            arena_printf(call->arena, "bytes */%llu", (unsigned long long)answer->size)};
+        headers[count++] =
+            (struct http_header){"Content-Range", arena_printf(call->arena, "bytes */%llu",
+                                                               (unsigned long long)answer->size)};
     }
     if (response.file_fd >= 0)
         answer->fd = -1;
@@ -110,9 +112,9 @@ void ep_media_read(struct api_call *call)
     struct media_url url;
     struct err err;
     struct media_answer answer = {.fd = -1};
-    int rc = media_url_verify(call->api->settings.media_secret,
-                              http_request_raw_target(call->request), clock_wall_us() / 1000000,
-                              &url, &err);
+    int rc =
+        media_url_verify(call->api->settings.media_secret, http_request_raw_target(call->request),
+                         clock_wall_us() / 1000000, &url, &err);
     if (rc == 0)
         rc = media_owner_check(call, &url, &err);
     if (rc == 0)

@@ -14,8 +14,8 @@ static void service_check(struct api_call *call)
     engine_count(call->api->settings.engine, &counts);
     json_t *body = json_pack("{s:s, s:b, s:b, s:{s:i, s:i}}", "status",
                              store_ok && workers_ok ? "ready" : "unavailable", "store", store_ok,
-                             "workers", workers_ok, "counts", "workers_ready",
-                             counts.workers_ready, "workers_busy", counts.workers_busy);
+                             "workers", workers_ok, "counts", "workers_ready", counts.workers_ready,
+                             "workers_busy", counts.workers_busy);
     if (store_ok && workers_ok) {
         reply_json(call, 200, body);
         return;

@@ -59,8 +59,8 @@ void workflow_answer(struct api_call *call, const char *workflow_id)
 static bool workflow_is_open(struct api_call *call, const char *id, bool *ret_exists)
 {
     struct store_workflow_full *full;
-    int rc = store_workflow_get(call->api->settings.store, call->arena, call->customer, id, &full,
-                                NULL);
+    int rc =
+        store_workflow_get(call->api->settings.store, call->arena, call->customer, id, &full, NULL);
     *ret_exists = rc == 0;
     return rc == 0 && !machine_run_final(full->workflow.status);
 }
@@ -224,8 +224,8 @@ static void workflow_reply_poor(struct api_call *call, int64_t required)
 {
     int64_t balance = 0, reserved;
     struct err err;
-    int rc = store_credit_balance(call->api->settings.store, call->customer, &balance, &reserved,
-                                  &err);
+    int rc =
+        store_credit_balance(call->api->settings.store, call->customer, &balance, &reserved, &err);
     if (rc < 0)
         reply_error(call, &err);
     else
@@ -249,8 +249,8 @@ static void workflow_created(void *context, int rc, const struct err *err)
         return;
     }
     engine_submit(call->api->settings.engine, creation->workflow.id);
-    if (creation->wait_seconds == 0 || wait_add(call->api->room, call, creation->workflow.id,
-                                                creation->wait_seconds, &fault) < 0)
+    if (creation->wait_seconds == 0 ||
+        wait_add(call->api->room, call, creation->workflow.id, creation->wait_seconds, &fault) < 0)
         reply_text(call, 200, creation->answer, creation->answer_size);
 }
 
@@ -269,8 +269,8 @@ static void workflow_create(struct api_call *call, const struct store_workflow *
     creation->workflow.revision = 1;
     wait_seconds(call, &creation->wait_seconds, &unused);
     const struct store_workflow_full full = {.workflow = creation->workflow};
-    creation->answer = render_workflow(call->arena, call->api, render_base(call), &full,
-                                       &creation->answer_size);
+    creation->answer =
+        render_workflow(call->arena, call->api, render_base(call), &full, &creation->answer_size);
     store_workflow_create(call->api->settings.store, &creation->workflow, workflow_created,
                           creation);
 }

@@ -95,7 +95,8 @@ void wait_free(struct wait_room *room); /* after wait_stop(); NULL allowed */
  * ERR_RATE_LIMITED when too many wait. */
 int wait_add(struct wait_room *room, struct api_call *call, const char *workflow_id, int seconds,
              struct err *err);
-void wait_changed(struct wait_room *room, const char *workflow_id); /* any thread, never blocks for long */
+void wait_changed(struct wait_room *room,
+                  const char *workflow_id); /* any thread, never blocks for long */
 /* Runs `work` on the room's thread. */
 void wait_run(struct wait_room *room, void (*work)(struct api_call *call), struct api_call *call);
 

@@ -50,8 +50,8 @@ static json_t *render_results(struct arena *a, const struct api *api, const char
         if (!blob || !type || strlen(blob) != SHA256_HEX_SIZE - 1)
             continue;
         struct media_url url = {.owner = MEDIA_WORKFLOW,
-                                .expires = clock_wall_us() / 1000000 +
-                                           api->settings.media_url_life_s};
+                                .expires =
+                                    clock_wall_us() / 1000000 + api->settings.media_url_life_s};
         memcpy(url.id, workflow_id, strnlen(workflow_id, UUID_TEXT_SIZE - 1) + 1);
         memcpy(url.sha256, blob, SHA256_HEX_SIZE);
         json_object_set_new(
@@ -65,8 +65,8 @@ static json_t *render_results(struct arena *a, const struct api *api, const char
 
 /* A fan-out is one completion: its items' results in order, their shares and times added up. */
 static json_t *render_completion(struct arena *a, const struct api *api, const char *base,
-                                 const struct store_workflow_full *full, size_t first,
-                                 size_t count, const char *flow)
+                                 const struct store_workflow_full *full, size_t first, size_t count,
+                                 const char *flow)
 {
     const struct store_task *tasks = full->tasks + first;
     enum store_task_state state = STORE_TASK_SUCCESS;
@@ -126,8 +126,8 @@ static json_t *render_completions(struct arena *a, const struct api *api, const 
         if (!definition)
             definition = render_parsed(full->workflow.template_json, json_object());
         const char *flow = render_flow(definition, full->tasks[i].step_id);
-        json_array_append_new(completions, render_completion(a, api, base, full, i, count,
-                                                             flow ? flow : "unknown"));
+        json_array_append_new(
+            completions, render_completion(a, api, base, full, i, count, flow ? flow : "unknown"));
     }
     json_decref(definition);
     return completions;

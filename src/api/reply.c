@@ -71,8 +71,8 @@ static json_t *reply_location(const char *where, const char *pointer)
         token[size] = '\0';
         pointer += length;
         bool number = size > 0 && size < 9 && strspn(token, "0123456789") == size;
-        json_array_append_new(location,
-                              number ? json_integer(atoi(token)) : json_stringn_nocheck(token, size));
+        json_array_append_new(location, number ? json_integer(atoi(token))
+                                               : json_stringn_nocheck(token, size));
     }
     return location;
 }

@@ -18,7 +18,7 @@ enum { MEM_EXHAUSTED_STATUS = 86 };
 struct arena;
 
 struct arena *arena_new(void);
-void arena_free(struct arena *a); /* NULL allowed */
+void arena_free(struct arena *a);  /* NULL allowed */
 void arena_reset(struct arena *a); /* forgets all allocations, keeps one block */
 
 /* Zeroed, aligned for any object. `count` * `size` may not overflow (asserted). */

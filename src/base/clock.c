@@ -95,14 +95,13 @@ int clock_parse(const char *text, int64_t *ret_wall_us, struct err *err)
     struct tm tm = {0};
     int year, month;
     int64_t micros, offset;
-    bool valid = clock_field(&at, 0, 4, 1970, 9999, &year) &&
-                 clock_field(&at, '-', 2, 1, 12, &month) &&
-                 clock_field(&at, '-', 2, 1, 31, &tm.tm_mday) &&
-                 (*at == ' ' || *at == 'T' || *at == 't') && at++ &&
-                 clock_field(&at, 0, 2, 0, 23, &tm.tm_hour) &&
-                 clock_field(&at, ':', 2, 0, 59, &tm.tm_min) &&
-                 clock_field(&at, ':', 2, 0, 60, &tm.tm_sec) && clock_fraction(&at, &micros) &&
-                 clock_offset(&at, &offset) && *at == '\0';
+    bool valid =
+        clock_field(&at, 0, 4, 1970, 9999, &year) && clock_field(&at, '-', 2, 1, 12, &month) &&
+        clock_field(&at, '-', 2, 1, 31, &tm.tm_mday) && (*at == ' ' || *at == 'T' || *at == 't') &&
+        at++ && clock_field(&at, 0, 2, 0, 23, &tm.tm_hour) &&
+        clock_field(&at, ':', 2, 0, 59, &tm.tm_min) &&
+        clock_field(&at, ':', 2, 0, 60, &tm.tm_sec) && clock_fraction(&at, &micros) &&
+        clock_offset(&at, &offset) && *at == '\0';
     if (valid) {
         tm.tm_year = year - 1900;
         tm.tm_mon = month - 1;

@@ -38,7 +38,8 @@ static void err_trim_utf8(char *text, size_t length)
         text[start - 1] = '\0';
 }
 
-int err_vset(struct err *err, enum err_code code, const char *path, const char *format, va_list args)
+int err_vset(struct err *err, enum err_code code, const char *path, const char *format,
+             va_list args)
 {
     if (!err)
         return code;

@@ -28,7 +28,7 @@ enum err_code {
 enum { ERR_MESSAGE_MAX = 512, ERR_PATH_MAX = 256 };
 
 struct err {
-    enum err_code code;                 /* ERR_OK when nothing was set */
+    enum err_code code;            /* ERR_OK when nothing was set */
     char message[ERR_MESSAGE_MAX]; /* a whole sentence, UTF-8, cut at a character boundary */
     char path[ERR_PATH_MAX];       /* JSON Pointer, parameter or file name; "" when there is none */
     int column;                    /* from 1 inside an expression; 0 when there is none */
@@ -37,8 +37,8 @@ struct err {
 /* Fills *err (when not NULL) and returns `code`. `path` may be NULL. */
 int err_set(struct err *err, enum err_code code, const char *path, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-int err_vset(struct err *err, enum err_code code, const char *path, const char *format, va_list args)
-    __attribute__((format(printf, 4, 0)));
+int err_vset(struct err *err, enum err_code code, const char *path, const char *format,
+             va_list args) __attribute__((format(printf, 4, 0)));
 
 /* Fills *err with the code's own sentence and returns `code`. */
 int err_set_default(struct err *err, enum err_code code);

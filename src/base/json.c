@@ -42,8 +42,8 @@ int json_parse(const char *text, size_t size, size_t size_max, json_t **ret_json
     json_error_t fault;
     json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
     if (!json)
-        return err_set(err, ERR_BAD_REQUEST, NULL, "Not JSON: %s (line %d, column %d).",
-                       fault.text, fault.line, fault.column);
+        return err_set(err, ERR_BAD_REQUEST, NULL, "Not JSON: %s (line %d, column %d).", fault.text,
+                       fault.line, fault.column);
     *ret_json = json;
     return 0;
 }

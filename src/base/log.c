@@ -59,8 +59,8 @@ void log_line(enum log_level level, const char *message, ...)
     clock_format(clock_wall_us(), time);
     struct buffer b = {0};
     if (log_json) {
-        buffer_printf(&b, "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"message\":\"", time,
-                      log_level_names[level], log_process);
+        buffer_printf(&b, "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"message\":\"",
+                      time, log_level_names[level], log_process);
         log_append_escaped(&b, message);
         buffer_append_char(&b, '"');
     } else {

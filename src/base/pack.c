@@ -22,7 +22,8 @@ static bool pack_index_is_sound(const json_t *index, size_t size)
 {
     const char *name;
     json_t *entry;
-    json_object_foreach ((json_t *)index, name, entry) {
+    json_object_foreach((json_t *)index, name, entry)
+    {
         json_int_t offset = json_integer_value(json_array_get(entry, 0));
         json_int_t length = json_integer_value(json_array_get(entry, 1));
         if (json_array_size(entry) != 2 || offset < 0 || length < 0 || (size_t)offset > size ||

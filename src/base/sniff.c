@@ -12,12 +12,9 @@ struct signature {
 };
 
 static const struct signature sniff_signatures[] = {
-    {0, 3, "\xff\xd8\xff", "image/jpeg"},
-    {0, 8, "\x89PNG\r\n\x1a\n", "image/png"},
-    {0, 6, "GIF87a", "image/gif"},
-    {0, 6, "GIF89a", "image/gif"},
-    {0, 4, "fLaC", "audio/flac"},
-    {0, 3, "ID3", "audio/mpeg"},
+    {0, 3, "\xff\xd8\xff", "image/jpeg"}, {0, 8, "\x89PNG\r\n\x1a\n", "image/png"},
+    {0, 6, "GIF87a", "image/gif"},        {0, 6, "GIF89a", "image/gif"},
+    {0, 4, "fLaC", "audio/flac"},         {0, 3, "ID3", "audio/mpeg"},
 };
 
 /* The second word of a RIFF file. */
@@ -82,7 +79,8 @@ static const char *sniff_mpeg_audio(const unsigned char *bytes, size_t size)
     if ((bytes[1] & 0xf6) == 0xf0)
         return "audio/aac";
     bool layer3 = (bytes[1] & 0x06) == 0x02, version = (bytes[1] & 0x18) != 0x08;
-    bool rate = (bytes[2] & 0xf0) != 0xf0 && (bytes[2] & 0xf0) != 0, clock = (bytes[2] & 0x0c) != 0x0c;
+    bool rate = (bytes[2] & 0xf0) != 0xf0 && (bytes[2] & 0xf0) != 0,
+         clock = (bytes[2] & 0x0c) != 0x0c;
     return layer3 && version && rate && clock ? "audio/mpeg" : NULL;
 }
 

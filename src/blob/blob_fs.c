@@ -69,8 +69,7 @@ static int fs_open(const char *location, struct blob_store **ret_store, struct e
     store->directory = store->temporary = -1;
     if (mkdir(location, 0700) == 0 || errno == EEXIST)
         store->directory = fs_open_directory(AT_FDCWD, location);
-    if (store->directory >= 0 &&
-        (mkdirat(store->directory, "tmp", 0700) == 0 || errno == EEXIST))
+    if (store->directory >= 0 && (mkdirat(store->directory, "tmp", 0700) == 0 || errno == EEXIST))
         store->temporary = fs_open_directory(store->directory, "tmp");
     if (store->temporary < 0) {
         err_set(err, ERR_STORAGE, location, "The folder %s cannot be used for files: %s.", location,
@@ -217,8 +216,8 @@ static int fs_remove(struct blob_store *base, const char *sha256, struct err *er
 }
 
 static int fs_each_in(int directory, const char *fan,
-                      int (*visit)(void *context, const char *sha256, uint64_t size),
-                      void *context, struct err *err)
+                      int (*visit)(void *context, const char *sha256, uint64_t size), void *context,
+                      struct err *err)
 {
     int fd = fs_open_directory(directory, fan);
     if (fd < 0)

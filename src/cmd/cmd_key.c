@@ -31,10 +31,10 @@ static void key_print(const struct store_key *key, json_t *list)
     char created[CLOCK_TEXT_SIZE];
     clock_format(key->created_at, created);
     if (list)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "id", key->id,
-                                              "customer", key->customer, "user", key->user, "label",
-                                              key->label, "created_at", created, "revoked",
-                                              key->revoked_at != 0));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "id", key->id, "customer",
+                                        key->customer, "user", key->user, "label", key->label,
+                                        "created_at", created, "revoked", key->revoked_at != 0));
     else
         printf("%s  %-12s... %-20s %-20s %s%s\n", key->id, key->label, key->customer, key->user,
                created, key->revoked_at ? "  revoked" : "");

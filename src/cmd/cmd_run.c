@@ -338,9 +338,10 @@ static int run_write_result(struct run_state *state, const json_t *result, size_
     const char *text = json_member_string(result, "text");
     CLEANUP(fd) int from = -1;
     uint64_t size = 0;
-    const char *path = arena_printf(cmd->arena, "%s/%s-%zu.%s", option_text(&cmd->options, PARAM_OUT),
-                                    plan_template_id(state->template), number,
-                                    text ? "txt" : media_extension(type ? type : ""));
+    const char *path =
+        arena_printf(cmd->arena, "%s/%s-%zu.%s", option_text(&cmd->options, PARAM_OUT),
+                     plan_template_id(state->template), number,
+                     text ? "txt" : media_extension(type ? type : ""));
     int rc = blob ? blob_get(state->home.blobs, blob, &from, &size, err) : 0;
     if (rc < 0)
         return rc;

@@ -61,8 +61,8 @@ static int serve_http_settings(const struct options *options, struct http_settin
         rc = serve_read_pem(options->arena, option_text(options, PARAM_TLS_CERT),
                             &http->tls_cert_pem, err);
     if (rc == 0)
-        rc = serve_read_pem(options->arena, option_text(options, PARAM_TLS_KEY),
-                            &http->tls_key_pem, err);
+        rc = serve_read_pem(options->arena, option_text(options, PARAM_TLS_KEY), &http->tls_key_pem,
+                            err);
     if (rc == 0 && !http->tls_cert_pem != !http->tls_key_pem)
         rc = err_set(err, ERR_INVALID, NULL, "--tls-cert and --tls-key go together.");
     return rc;
@@ -82,7 +82,8 @@ static int serve_first_start(struct home *home, struct err *err)
     if (rc == 0)
         rc = home_add_credits(home, "default", SERVE_FIRST_CREDITS, "first start", err);
     if (rc == 0 && !(fixed && *fixed))
-        printf("A customer `default` with %d credits was made. Its API key, shown only this once:\n%s\n",
+        printf("A customer `default` with %d credits was made. Its API key, shown only this "
+               "once:\n%s\n",
                SERVE_FIRST_CREDITS, key);
     return rc;
 }
@@ -142,9 +143,8 @@ static void serve_print_address(const struct options *options, const struct api 
     struct http_settings http = {0};
     serve_read_listen(a, option_text(options, PARAM_LISTEN), &http, NULL);
     bool brackets = strchr(http.address, ':') != NULL;
-    printf("listening on %s://%s%s%s:%d\n",
-           option_text(options, PARAM_TLS_CERT) ? "https" : "http", brackets ? "[" : "",
-           http.address, brackets ? "]" : "", api_port(api));
+    printf("listening on %s://%s%s%s:%d\n", option_text(options, PARAM_TLS_CERT) ? "https" : "http",
+           brackets ? "[" : "", http.address, brackets ? "]" : "", api_port(api));
     fflush(stdout);
 }
 

@@ -17,9 +17,9 @@ static void validate_print(const struct plan_faults *faults)
 static void validate_print_json(const struct plan_faults *faults)
 {
     CLEANUP(json)
-    json_t *body = json_pack("{s:b, s:o, s:o}", "valid", faults->error_count == 0, "errors",
-                             plan_faults_json(faults, false), "warnings",
-                             plan_faults_json(faults, true));
+    json_t *body =
+        json_pack("{s:b, s:o, s:o}", "valid", faults->error_count == 0, "errors",
+                  plan_faults_json(faults, false), "warnings", plan_faults_json(faults, true));
     CLEANUP(free) char *text = json_text(body, NULL);
     printf("%s\n", text);
 }
@@ -35,7 +35,8 @@ int cmd_validate(struct cmd *cmd)
     if (cmd->options.argument_count != 1)
         return cmd_usage(cmd, "One definition file is checked.");
     plan_faults_init(&faults, cmd->arena);
-    if (definition_read(cmd->options.arguments[0], &faults, &t, &err) < 0 && err.code != ERR_INVALID)
+    if (definition_read(cmd->options.arguments[0], &faults, &t, &err) < 0 &&
+        err.code != ERR_INVALID)
         return cmd_fail(&err);
     plan_template_free(t);
     if (option_flag(&cmd->options, PARAM_JSON))

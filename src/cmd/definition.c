@@ -28,14 +28,13 @@ static const json_t *definition_lookup(void *context, const char *id)
     return json;
 }
 
-int definition_read(const char *path, struct plan_faults *faults, struct plan_template **ret_template,
-                    struct err *err)
+int definition_read(const char *path, struct plan_faults *faults,
+                    struct plan_template **ret_template, struct err *err)
 {
     CLEANUP(json) json_t *definition = NULL;
     const char *slash = strrchr(path, '/');
     struct definition_folder folder = {
-        faults->arena,
-        slash ? arena_strndup(faults->arena, path, (size_t)(slash - path)) : "."};
+        faults->arena, slash ? arena_strndup(faults->arena, path, (size_t)(slash - path)) : "."};
     *ret_template = NULL;
     int rc = json_parse_file(path, PLAN_DEFINITION_BYTES_MAX, &definition, err);
     if (rc == ERR_BAD_REQUEST)

@@ -6,7 +6,7 @@
 
 /* Reads FILE; what it extends is looked for as ID.json in its folder and in bases/ below it. *ret_template is NULL unless 0 is
  * returned. ERR_INVALID with the faults collected; other errors say why the file cannot be read. */
-int definition_read(const char *path, struct plan_faults *faults, struct plan_template **ret_template,
-                    struct err *err);
+int definition_read(const char *path, struct plan_faults *faults,
+                    struct plan_template **ret_template, struct err *err);
 
 #endif

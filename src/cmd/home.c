@@ -134,7 +134,9 @@ struct engine_settings home_engine_settings(const struct home *home, const struc
         .blobs = home->blobs,
         .catalog = home->catalog,
         .media_secret = home->media_secret,
-        .workers = workers < 1 ? 1 : workers > 64 ? 64 : workers,
+        .workers = workers < 1    ? 1
+                   : workers > 64 ? 64
+                                  : workers,
         .worker_program = home->worker_program,
         .net_program = home->program,
         .pack_fd = home->pack_fd,

@@ -58,8 +58,8 @@ static int option_set(struct options *options, enum param param, const char *tex
     bool truth;
     if ((type == TYPE_INTEGER || type == TYPE_BYTES) &&
         !option_number(text, type == TYPE_BYTES, &number))
-        return err_set(err, ERR_INVALID, option_rows[param].flag, "%s is no number that --%s takes.",
-                       text, option_rows[param].flag);
+        return err_set(err, ERR_INVALID, option_rows[param].flag,
+                       "%s is no number that --%s takes.", text, option_rows[param].flag);
     if (type == TYPE_FLAG && !option_truth(text, &truth))
         return err_set(err, ERR_INVALID, option_rows[param].flag, "%s is set to 1 or 0, not to %s.",
                        option_rows[param].flag, text);
@@ -96,7 +96,8 @@ static int option_read_flag(struct options *options, int argc, char **argv, int 
     int param = option_find(options, flag, length);
     const char *value = flag[length] == '=' ? flag + length + 1 : NULL;
     if (param < 0)
-        return err_set(err, ERR_INVALID, flag, "There is no option --%.*s here.", (int)length, flag);
+        return err_set(err, ERR_INVALID, flag, "There is no option --%.*s here.", (int)length,
+                       flag);
     if (option_rows[param].type == TYPE_FLAG)
         return option_set(options, (enum param)param, value ? value : "1", SOURCE_FLAG, err);
     if (!value && *at + 1 == argc)
@@ -171,7 +172,8 @@ static int options_read_file(struct options *options, struct err *err)
 {
     const char *given = option_text(options, PARAM_CONFIG);
     const char *path =
-        given ? given : arena_printf(options->arena, "%s/reeld.conf", option_text(options, PARAM_DATA));
+        given ? given
+              : arena_printf(options->arena, "%s/reeld.conf", option_text(options, PARAM_DATA));
     struct options_file file = {options, err, path, 0};
     if (!given && access(path, F_OK) != 0)
         return 0;
@@ -207,7 +209,8 @@ const char *option_text(const struct options *options, enum param param)
 bool option_flag(const struct options *options, enum param param)
 {
     bool truth = false;
-    return options->values[param].text && option_truth(options->values[param].text, &truth) && truth;
+    return options->values[param].text && option_truth(options->values[param].text, &truth) &&
+           truth;
 }
 
 int64_t option_integer(const struct options *options, enum param param)

@@ -18,11 +18,10 @@ static json_t *decide_shown_result(const struct run *run, const json_t *result)
                                 .expires = clock_wall_us() / 1000000 + decide_reference_life_s};
         memcpy(url.id, run->workflow.id, sizeof(url.id));
         memcpy(url.sha256, blob, sizeof(url.sha256));
-        json_object_set_new(
-            shown, "url",
-            json_string(media_url_sign(a, run->engine->settings.media_secret,
-                                       MEDIA_URL_INTERNAL_BASE, &url,
-                                       json_member_string(result, "content_type"))));
+        json_object_set_new(shown, "url",
+                            json_string(media_url_sign(
+                                a, run->engine->settings.media_secret, MEDIA_URL_INTERNAL_BASE,
+                                &url, json_member_string(result, "content_type"))));
     }
     return shown;
 }
@@ -52,7 +51,8 @@ static void decide_settle(struct run *run, struct run_step *step)
         skipped |= step->tasks[k].state == STORE_TASK_SKIPPED;
     }
     if (failed || skipped)
-        step->state = failed && !step->info.continue_on_error ? PLAN_STEP_FAILED : PLAN_STEP_SKIPPED;
+        step->state =
+            failed && !step->info.continue_on_error ? PLAN_STEP_FAILED : PLAN_STEP_SKIPPED;
     else
         decide_succeeded(run, step);
 }

@@ -17,12 +17,13 @@ struct engine;
 struct engine_settings {
     struct store *store;
     struct blob_store *blobs;
-    const struct plan_catalog *catalog; /* NULL allowed; saves parsing pinned definitions that are its own */
-    const char *media_secret;           /* signs media URLs */
-    int workers;                        /* media worker processes, 1 or more */
-    const char *worker_program;         /* path of reeld-worker */
-    const char *net_program;            /* path of reeld: run as "reeld worker net ..." */
-    int pack_fd;                        /* the asset pack, -1 for none; borrowed */
+    /* NULL allowed; saves parsing pinned definitions that are its own */
+    const struct plan_catalog *catalog;
+    const char *media_secret;   /* signs media URLs */
+    int workers;                /* media worker processes, 1 or more */
+    const char *worker_program; /* path of reeld-worker */
+    const char *net_program;    /* path of reeld: run as "reeld worker net ..." */
+    int pack_fd;                /* the asset pack, -1 for none; borrowed */
     uint64_t worker_memory_bytes;
     uint64_t worker_output_bytes;
     uint64_t input_bytes_max; /* of one fetched or inline input */
@@ -34,8 +35,7 @@ struct engine_settings {
 
 /* Copies the settings, starts the thread and the workers and takes up what is unfinished. ERR_UNAVAILABLE when the programs cannot
  * be run. */
-int engine_new(const struct engine_settings *settings, struct engine **ret_engine,
-               struct err *err);
+int engine_new(const struct engine_settings *settings, struct engine **ret_engine, struct err *err);
 
 /* A workflow was accepted (its creation is committed). */
 void engine_submit(struct engine *engine, const char *workflow_id);
@@ -48,9 +48,9 @@ bool engine_ready(struct engine *engine);
 
 struct engine_counts {
     int workers_ready, workers_busy;
-    int active;        /* workflows in memory */
-    int waiting;       /* accepted, not taken up yet */
-    int queued_tasks;  /* ready to run, no worker free */
+    int active;       /* workflows in memory */
+    int waiting;      /* accepted, not taken up yet */
+    int queued_tasks; /* ready to run, no worker free */
     int64_t worker_crashes;
 };
 void engine_count(struct engine *engine, struct engine_counts *ret_counts);

@@ -212,8 +212,7 @@ static void input_decode_work(struct engine *engine, struct errand *errand)
         return;
     }
     publish->size = size;
-    publish->rc =
-        blob_put(engine->settings.blobs, bytes, size, publish->sha256, &publish->err);
+    publish->rc = blob_put(engine->settings.blobs, bytes, size, publish->sha256, &publish->err);
 }
 
 /* --- fetching ----------------------------------------------------------------------------------- */
@@ -367,8 +366,7 @@ void inputs_cancel(struct run *run)
         if (input->job == 0)
             continue;
         CLEANUP(json)
-        json_t *message =
-            json_pack("{s:s, s:I}", "type", "cancel", "job", (json_int_t)input->job);
+        json_t *message = json_pack("{s:s, s:I}", "type", "cancel", "job", (json_int_t)input->job);
         pool_net_send(run->engine, message, -1, NULL);
         input_unlink_fetch(input);
         close(input->fd);

@@ -94,7 +94,7 @@ struct task {
 struct run_step {
     struct plan_step_info info;
     enum plan_step_state state;
-    bool decided; /* tasks were made, or it was skipped */
+    bool decided;    /* tasks were made, or it was skipped */
     json_t *outcome; /* results of all items with URLs, for references */
     struct task *tasks;
     int task_count;
@@ -117,9 +117,9 @@ struct run_input {
 
 struct run {
     struct engine *engine;
-    struct run *next;      /* in the hash bucket */
-    struct arena *arena;   /* lives as long as the run */
-    struct store_workflow workflow; /* texts in the arena; revision and state move */
+    struct run *next;                   /* in the hash bucket */
+    struct arena *arena;                /* lives as long as the run */
+    struct store_workflow workflow;     /* texts in the arena; revision and state move */
     struct plan_template *own_template; /* NULL when the catalog's is used */
     const struct plan_template *template;
     json_t *options, *image_urls;
@@ -127,8 +127,9 @@ struct run {
     size_t step_count;
     struct run_input *inputs;
     bool committing, changed;
-    bool over;          /* the final transition was made; freed when it is committed and nothing refers to it */
-    int references;     /* errands and jobs that will come back */
+    bool
+        over; /* the final transition was made; freed when it is committed and nothing refers to it */
+    int references; /* errands and jobs that will come back */
     int committed_progress;
     int64_t progress_at; /* monotonic us of the last progress transition */
     struct timer progress_timer, commit_timer;
@@ -168,7 +169,7 @@ void task_fail(struct task *task, const struct err *fault);
 void task_succeed(struct task *task, json_t *results, const char *provider);
 /* Stops whatever it does; the state becomes SKIPPED when it was READY. */
 void task_drop(struct task *task, const char *reason);
-void task_finish(struct task *task); /* frees what it owns */
+void task_finish(struct task *task);       /* frees what it owns */
 void task_dispatch(struct engine *engine); /* gives queued tasks to idle workers */
 
 /* --- inputs --- */
@@ -191,12 +192,12 @@ struct pool_worker {
     enum pool_state state;
     pid_t pid;
     struct wire *wire;
-    struct task *task;  /* of a busy media worker; NULL when it was dropped meanwhile */
+    struct task *task; /* of a busy media worker; NULL when it was dropped meanwhile */
     int64_t job;
-    int outputs[64];    /* files given for the job's results */
+    int outputs[64]; /* files given for the job's results */
     int output_count;
     enum err_code ended_by; /* why the server killed it: ERR_TIMEOUT, ERR_CANCELLED, or ERR_OK */
-    struct timer timer; /* kill after a cancel, or restart */
+    struct timer timer;     /* kill after a cancel, or restart */
     int failed_starts;
 };
 

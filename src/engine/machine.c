@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-bool machine_run(enum store_status state, enum machine_run_event event,
-                 enum store_status *ret_next, unsigned *ret_effects)
+bool machine_run(enum store_status state, enum machine_run_event event, enum store_status *ret_next,
+                 unsigned *ret_effects)
 {
     static const struct {
         enum store_status state;
@@ -13,7 +13,8 @@ bool machine_run(enum store_status state, enum machine_run_event event,
         enum store_status next;
         unsigned effects;
     } rows[] = {
-#define RUN(state, event, next, effects) {STORE_##state, MACHINE_RUN_##event, STORE_##next, effects},
+#define RUN(state, event, next, effects)                                                           \
+    {STORE_##state, MACHINE_RUN_##event, STORE_##next, effects},
 #include "engine/machine.def"
 #undef RUN
     };

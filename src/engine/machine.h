@@ -9,7 +9,12 @@
 #include "plan/plan.h"
 #include "store/store.h"
 
-enum machine_run_event { MACHINE_RUN_BEGIN, MACHINE_RUN_SUCCEED, MACHINE_RUN_FAIL, MACHINE_RUN_CANCEL };
+enum machine_run_event {
+    MACHINE_RUN_BEGIN,
+    MACHINE_RUN_SUCCEED,
+    MACHINE_RUN_FAIL,
+    MACHINE_RUN_CANCEL
+};
 
 enum machine_task_event {
     MACHINE_TASK_SUCCEED,
@@ -28,8 +33,8 @@ enum machine_effect {
 };
 
 /* False when the event does not apply in that state; nothing is set then. */
-bool machine_run(enum store_status state, enum machine_run_event event,
-                 enum store_status *ret_next, unsigned *ret_effects);
+bool machine_run(enum store_status state, enum machine_run_event event, enum store_status *ret_next,
+                 unsigned *ret_effects);
 bool machine_task(enum store_task_state state, enum machine_task_event event,
                   enum store_task_state *ret_next, unsigned *ret_effects);
 

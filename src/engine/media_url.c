@@ -11,11 +11,12 @@ static const char *const media_owner_names[] = {"workflow", "asset"};
 static const struct {
     const char *content_type, *extension;
 } media_extensions[] = {
-    {"image/png", "png"},   {"image/jpeg", "jpg"},  {"image/webp", "webp"}, {"image/gif", "gif"},
-    {"image/avif", "avif"}, {"image/heif", "heif"}, {"image/heic", "heic"}, {"video/mp4", "mp4"},
-    {"video/quicktime", "mov"}, {"video/webm", "webm"}, {"video/x-matroska", "mkv"},
-    {"audio/mpeg", "mp3"},  {"audio/mp4", "m4a"},   {"audio/aac", "aac"},   {"audio/wav", "wav"},
-    {"audio/ogg", "ogg"},   {"audio/flac", "flac"}, {"text/plain", "txt"},
+    {"image/png", "png"},   {"image/jpeg", "jpg"},       {"image/webp", "webp"},
+    {"image/gif", "gif"},   {"image/avif", "avif"},      {"image/heif", "heif"},
+    {"image/heic", "heic"}, {"video/mp4", "mp4"},        {"video/quicktime", "mov"},
+    {"video/webm", "webm"}, {"video/x-matroska", "mkv"}, {"audio/mpeg", "mp3"},
+    {"audio/mp4", "m4a"},   {"audio/aac", "aac"},        {"audio/wav", "wav"},
+    {"audio/ogg", "ogg"},   {"audio/flac", "flac"},      {"text/plain", "txt"},
 };
 
 const char *media_extension(const char *content_type)

@@ -18,7 +18,12 @@
  * DESIGN. A worker is known by its end of the wire: when that closes the process is dead or as good as dead, is killed for
  * certain, reaped, and a new one is started. Whatever it was doing then ends with a fault that says why.
  */
-enum { POOL_WIRE_FD = 3, POOL_PACK_FD = 4, POOL_KILL_AFTER_US = 500 * 1000, POOL_RESTART_US = 1000000 };
+enum {
+    POOL_WIRE_FD = 3,
+    POOL_PACK_FD = 4,
+    POOL_KILL_AFTER_US = 500 * 1000,
+    POOL_RESTART_US = 1000000
+};
 
 extern char **environ;
 
@@ -32,9 +37,17 @@ static struct pool_worker *pool_worker_of(struct timer *timer)
 /* Only what a worker needs of the environment: no keys of providers, no proxies. */
 static char *const *pool_environment(struct arena *a)
 {
-    static const char *const kept[] = {"PATH=", "LANG=", "LC_ALL=", "TZ=", "ASAN_OPTIONS=",
-                                       "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "LSAN_OPTIONS=",
-                                       "SSL_CERT_FILE=", "SSL_CERT_DIR=", "LLVM_PROFILE_FILE=",
+    static const char *const kept[] = {"PATH=",
+                                       "LANG=",
+                                       "LC_ALL=",
+                                       "TZ=",
+                                       "ASAN_OPTIONS=",
+                                       "UBSAN_OPTIONS=",
+                                       "TSAN_OPTIONS=",
+                                       "LSAN_OPTIONS=",
+                                       "SSL_CERT_FILE=",
+                                       "SSL_CERT_DIR=",
+                                       "LLVM_PROFILE_FILE=",
                                        "GCOV_PREFIX="};
     char **list = arena_array(a, TABLE_SIZE(kept) + 1, sizeof(*list));
     size_t count = 0;
@@ -53,7 +66,8 @@ static char *const *pool_arguments(struct arena *a, const struct pool_worker *wo
     enum { CPU_SECONDS = 3600 };
     char **list = arena_array(a, 8, sizeof(*list));
     int count = 0;
-    list[count++] = arena_strdup(a, worker->is_net ? settings->net_program : settings->worker_program);
+    list[count++] =
+        arena_strdup(a, worker->is_net ? settings->net_program : settings->worker_program);
     if (worker->is_net) {
         list[count++] = arena_strdup(a, "worker");
         list[count++] = arena_strdup(a, "net");
@@ -207,8 +221,8 @@ static void pool_log_death(const struct pool_worker *worker, const struct err *f
     char index[16];
     snprintf(index, sizeof(index), "%d", worker->index);
     log_line(worker->ended_by == ERR_OK ? LOG_WARNING : LOG_INFO, "a worker process ended", "kind",
-             worker->is_net ? "net" : "media", "index", index, "reason", fault->message,
-             "workflow", worker->task ? worker->task->run->workflow.id : NULL, NULL);
+             worker->is_net ? "net" : "media", "index", index, "reason", fault->message, "workflow",
+             worker->task ? worker->task->run->workflow.id : NULL, NULL);
 }
 
 /* Starts the next process at once, or after a pause when this one did not even get ready. */
@@ -267,8 +281,7 @@ void pool_kill(struct pool_worker *worker, enum err_code why)
 void pool_cancel(struct pool_worker *worker)
 {
     CLEANUP(json)
-    json_t *message =
-        json_pack("{s:s, s:I}", "type", "cancel", "job", (json_int_t)worker->job);
+    json_t *message = json_pack("{s:s, s:I}", "type", "cancel", "job", (json_int_t)worker->job);
     worker->task = NULL;
     if (wire_send(worker->wire, message, NULL, 0, NULL) < 0)
         pool_kill(worker, ERR_CANCELLED);
@@ -313,7 +326,8 @@ int pool_net_send(struct engine *engine, const json_t *message, int fd, struct e
 static int pool_give_output(struct pool_worker *worker, const json_t *request)
 {
     CLEANUP(json)
-    json_t *answer = json_pack("{s:s, s:O}", "type", "output", "job", json_object_get(request, "job"));
+    json_t *answer =
+        json_pack("{s:s, s:O}", "type", "output", "job", json_object_get(request, "job"));
     struct err err;
     int fd = -1;
     if (!answer || worker->output_count == (int)TABLE_SIZE(worker->outputs))

@@ -142,7 +142,8 @@ struct task *run_make_tasks(struct run *run, size_t step, int count)
 static int run_load_task(struct run *run, const struct store_task *row, struct err *err)
 {
     int step = plan_template_step_index(run->template, row->step_id);
-    if (step < 0 || row->item < 0 || row->item >= row->item_count || row->item_count > PLAN_FAN_OUT_MAX)
+    if (step < 0 || row->item < 0 || row->item >= row->item_count ||
+        row->item_count > PLAN_FAN_OUT_MAX)
         return err_set(err, ERR_INTERNAL, NULL, "A step of the workflow is not in its template.");
     if (!run->steps[step].decided)
         run_make_tasks(run, (size_t)step, row->item_count);
@@ -191,9 +192,9 @@ void run_begin(struct engine *engine, const char *workflow_id)
     struct arena *a = arena_new();
     struct store_workflow_full *stored;
     struct err err;
-    int rc = run_find(engine, workflow_id) ? ERR_EXISTS
-                                           : store_workflow_get(engine->settings.store, a, NULL,
-                                                                workflow_id, &stored, &err);
+    int rc = run_find(engine, workflow_id)
+                 ? ERR_EXISTS
+                 : store_workflow_get(engine->settings.store, a, NULL, workflow_id, &stored, &err);
     if (rc < 0 || machine_run_final(stored->workflow.status)) {
         if (rc < 0 && rc != ERR_EXISTS)
             log_line(LOG_ERROR, "a workflow cannot be read", "workflow", workflow_id, "reason",
@@ -465,7 +466,8 @@ static void run_commit_failed(struct run *run, int rc, const struct err *err)
     for (size_t i = 0; i < run->in_commit_count; i++)
         run->in_commit[i]->dirty = true;
     if (rc == ERR_STALE || rc == ERR_NOT_FOUND) {
-        rc = store_workflow_get(run->engine->settings.store, a, NULL, run->workflow.id, &stored, NULL);
+        rc = store_workflow_get(run->engine->settings.store, a, NULL, run->workflow.id, &stored,
+                                NULL);
         if (rc == ERR_NOT_FOUND || (rc == 0 && machine_run_final(stored->workflow.status))) {
             run_end(run, MACHINE_RUN_CANCEL, "The workflow has ended.");
             run->over = true;

@@ -80,7 +80,7 @@ void task_start(struct task *task)
 
 struct dispatch {
     struct task *task;
-    json_t *params;     /* with {"input": N} for every reference */
+    json_t *params;      /* with {"input": N} for every reference */
     json_t *fingerprint; /* with {"blob": SHA} instead: what the seed is made of */
     json_t *paths;
     int fds[WIRE_FDS_MAX];
@@ -218,8 +218,7 @@ static void task_dispatch_to(struct task *task, struct pool_worker *worker)
     task->started_at = clock_wall_us();
     task->running_since = clock_monotonic_us();
     timer_set(engine, &task->timer,
-              task->running_since +
-                  (int64_t)task->run->steps[task->step].info.timeout_s * 1000000);
+              task->running_since + (int64_t)task->run->steps[task->step].info.timeout_s * 1000000);
 }
 
 void task_dispatch(struct engine *engine)
@@ -247,8 +246,8 @@ static void task_leave_worker(struct task *task)
 static void task_set_error(struct task *task, const struct err *fault)
 {
     CLEANUP(json)
-    json_t *error = json_pack("{s:s, s:s}", "code", err_wire(fault->code), "message",
-                              fault->message);
+    json_t *error =
+        json_pack("{s:s, s:s}", "code", err_wire(fault->code), "message", fault->message);
     free(task->error_json);
     task->error_json = json_text(error, NULL);
 }
@@ -353,8 +352,7 @@ struct publish {
 };
 
 /* A worker is not to be trusted: members are checked and copied one by one. */
-static json_t *result_checked(const json_t *said, const struct pool_worker *worker,
-                              bool taken[64])
+static json_t *result_checked(const json_t *said, const struct pool_worker *worker, bool taken[64])
 {
     enum { TYPE_MAX = 64 };
     const char *type = json_member_string(said, "content_type");

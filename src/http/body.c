@@ -63,7 +63,8 @@ static void body_take_file_name(struct http_request *request, const char *name)
 
 static enum MHD_Result body_part(void *context, enum MHD_ValueKind kind, const char *key,
                                  const char *file_name, const char *content_type,
-                                 const char *encoding, const char *data, uint64_t offset, size_t size)
+                                 const char *encoding, const char *data, uint64_t offset,
+                                 size_t size)
 {
     struct http_request *request = context;
     (void)kind, (void)content_type, (void)encoding;
@@ -82,8 +83,8 @@ void body_begin(struct http_request *request)
 {
     if (request->plan.mode != HTTP_BODY_MULTIPART)
         return;
-    request->post = MHD_create_post_processor(request->connection, BODY_FORM_BUFFER_BYTES, body_part,
-                                              request);
+    request->post =
+        MHD_create_post_processor(request->connection, BODY_FORM_BUFFER_BYTES, body_part, request);
     if (!request->post)
         body_refuse(request, 400, "The form has no boundary.");
 }

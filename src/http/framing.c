@@ -53,8 +53,8 @@ static enum MHD_Result framing_header(void *context, enum MHD_ValueKind kind, co
     framing->hosts += name_is(name, name_size, "Host");
     if (name_is(name, name_size, "Content-Length")) {
         framing->lengths++;
-        framing->bad_length |= value_size == 0 || value_size > 18 ||
-                               strspn(value, "0123456789") != value_size;
+        framing->bad_length |=
+            value_size == 0 || value_size > 18 || strspn(value, "0123456789") != value_size;
     } else if (name_is(name, name_size, "Transfer-Encoding")) {
         framing->encodings++;
         framing->bad_encoding |= !name_is(value, value_size, "chunked");

@@ -25,16 +25,16 @@ struct http_server;
 struct http_request;
 
 enum http_body_mode {
-    HTTP_BODY_NONE,   /* a body, when one comes, is refused with 413 */
-    HTTP_BODY_MEMORY, /* collected in memory up to `body_max` */
-    HTTP_BODY_FILE,   /* written to `body_fd` up to `body_max`, hashed by nobody */
+    HTTP_BODY_NONE,     /* a body, when one comes, is refused with 413 */
+    HTTP_BODY_MEMORY,   /* collected in memory up to `body_max` */
+    HTTP_BODY_FILE,     /* written to `body_fd` up to `body_max`, hashed by nobody */
     HTTP_BODY_MULTIPART /* the file of a multipart/form-data body is written to `body_fd` */
 };
 
 struct http_body_plan {
     enum http_body_mode mode;
     uint64_t body_max; /* bytes; over it the request is refused with 413 */
-    int body_fd;       /* for FILE and MULTIPART; owned by the application, open until the request is answered */
+    int body_fd; /* for FILE and MULTIPART; owned by the application, open until the request is answered */
 };
 
 struct http_application {
@@ -55,15 +55,16 @@ struct http_settings {
     int port;            /* 0 takes a free one */
     int threads;
     int connections_max;
-    int idle_timeout_s;       /* a silent connection is closed */
-    size_t header_bytes_max;  /* request line and headers together */
+    int idle_timeout_s;      /* a silent connection is closed */
+    size_t header_bytes_max; /* request line and headers together */
     size_t uri_bytes_max;
     const char *tls_cert_pem; /* PEM text, or NULL for plain HTTP */
     const char *tls_key_pem;
 };
 
-int http_server_new(const struct http_settings *settings, const struct http_application *application,
-                    struct http_server **ret_server, struct err *err);
+int http_server_new(const struct http_settings *settings,
+                    const struct http_application *application, struct http_server **ret_server,
+                    struct err *err);
 int http_server_port(const struct http_server *server);
 /* Accepts no new connection; open requests go on. */
 void http_server_quiesce(struct http_server *server);
@@ -88,7 +89,8 @@ uint64_t http_request_body_size(const struct http_request *request); /* what was
 /* The file name of a multipart upload as the client gave it, valid UTF-8 without control characters; NULL without one. */
 const char *http_request_file_name(const struct http_request *request);
 bool http_request_is_tls(const struct http_request *request);
-const char *http_request_id(const struct http_request *request); /* X-Request-Id: the client's sane one or a new UUID */
+const char *http_request_id(
+    const struct http_request *request); /* X-Request-Id: the client's sane one or a new UUID */
 void http_request_set_user_data(struct http_request *request, void *data);
 void *http_request_user_data(const struct http_request *request);
 
@@ -104,12 +106,13 @@ struct http_response {
     const char *content_type; /* NULL when there is no body */
     const char *body;         /* copied */
     size_t body_size;
-    int file_fd;              /* >= 0: the body is this file range, sent by the kernel; taken over */
+    int file_fd; /* >= 0: the body is this file range, sent by the kernel; taken over */
     uint64_t file_offset, file_size;
     const struct http_header *headers; /* further headers, copied */
     size_t header_count;
     bool close; /* close the connection afterwards */
-    bool shared; /* `body` is immutable and outlives the answer: not copied; release(release_context) is called
+    bool
+        shared; /* `body` is immutable and outlives the answer: not copied; release(release_context) is called
                     when it was sent */
     void (*release)(void *context);
     void *release_context;

@@ -13,7 +13,8 @@ void response_add_headers(struct http_request *request, struct MHD_Response *res
 enum MHD_Result response_queue(struct http_request *request)
 {
     struct MHD_Response *response = request->response;
-    enum MHD_Result result = MHD_queue_response(request->connection, (unsigned)request->status, response);
+    enum MHD_Result result =
+        MHD_queue_response(request->connection, (unsigned)request->status, response);
     request->response = NULL;
     request->queued = true;
     MHD_destroy_response(response);
@@ -88,7 +89,8 @@ void response_fault(struct http_request *request, int status, const char *reason
 {
     const struct http_application *application = &request->server->application;
     const char *type;
-    const char *text = application->fault(application->context, request->arena, status, reason, &type);
+    const char *text =
+        application->fault(application->context, request->arena, status, reason, &type);
     http_reply(request, &(struct http_response){.status = status,
                                                 .content_type = type,
                                                 .body = text,

@@ -13,7 +13,8 @@
 /* Beside the head, a connection's memory holds the answer's headers. */
 enum { SERVER_CONNECTION_SPARE_BYTES = 8 << 10, SERVER_BACKLOG = 1024 };
 
-static void *server_request_line(void *context, const char *target, struct MHD_Connection *connection)
+static void *server_request_line(void *context, const char *target,
+                                 struct MHD_Connection *connection)
 {
     return request_new(context, connection, target);
 }
@@ -57,7 +58,8 @@ static void server_head(struct http_request *request, const char *method, const 
     bool body = framing_announces_body(request, &length);
     if (body && request->plan.mode == HTTP_BODY_NONE)
         response_fault(request, 413, "This request takes no body.", true);
-    else if (length > request->plan.body_max + (request->plan.mode == HTTP_BODY_MULTIPART ? 65536 : 0))
+    else if (length >
+             request->plan.body_max + (request->plan.mode == HTTP_BODY_MULTIPART ? 65536 : 0))
         response_fault(request, 413, NULL, true);
     else
         body_begin(request);
@@ -114,8 +116,9 @@ static void server_swallow_log(void *context, const char *format, va_list argume
     (void)context, (void)format, (void)arguments;
 }
 
-static int server_address(const struct http_settings *settings, struct sockaddr_storage *ret_address,
-                          socklen_t *ret_size, struct err *err)
+static int server_address(const struct http_settings *settings,
+                          struct sockaddr_storage *ret_address, socklen_t *ret_size,
+                          struct err *err)
 {
     struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
@@ -132,10 +135,12 @@ static int server_address(const struct http_settings *settings, struct sockaddr_
         *ret_size = sizeof(*v6);
         return 0;
     }
-    return err_set(err, ERR_INVALID, NULL, "'%s' is no IP address to listen on.", settings->address);
+    return err_set(err, ERR_INVALID, NULL, "'%s' is no IP address to listen on.",
+                   settings->address);
 }
 
-static int server_listen(const struct http_settings *settings, int *ret_fd, int *ret_port, struct err *err)
+static int server_listen(const struct http_settings *settings, int *ret_fd, int *ret_port,
+                         struct err *err)
 {
     struct sockaddr_storage address;
     socklen_t size;
@@ -164,10 +169,7 @@ static struct MHD_Daemon *server_start(struct http_server *server, int fd)
     size_t count = 0;
     size_t memory = settings->header_bytes_max + SERVER_CONNECTION_SPARE_BYTES;
 #define OPTION(name, value, pointer)                                                               \
-    options[count++] = (struct MHD_OptionItem)                                                     \
-    {                                                                                              \
-        (name), (intptr_t)(value), (pointer)                                                       \
-    }
+    options[count++] = (struct MHD_OptionItem){(name), (intptr_t)(value), (pointer)}
     OPTION(MHD_OPTION_EXTERNAL_LOGGER, server_swallow_log, NULL);
     OPTION(MHD_OPTION_LISTEN_SOCKET, fd, NULL);
     OPTION(MHD_OPTION_URI_LOG_CALLBACK, server_request_line, server);
@@ -189,8 +191,9 @@ static struct MHD_Daemon *server_start(struct http_server *server, int fd)
                             MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
-int http_server_new(const struct http_settings *settings, const struct http_application *application,
-                    struct http_server **ret_server, struct err *err)
+int http_server_new(const struct http_settings *settings,
+                    const struct http_application *application, struct http_server **ret_server,
+                    struct err *err)
 {
     int fd = -1, port = 0;
     int rc = server_listen(settings, &fd, &port, err);
@@ -204,8 +207,7 @@ int http_server_new(const struct http_settings *settings, const struct http_appl
     if (!server->daemon) {
         close(fd);
         free(server);
-        return err_set(err, ERR_UNAVAILABLE, NULL,
-                       "The HTTP server could not be started%s.",
+        return err_set(err, ERR_UNAVAILABLE, NULL, "The HTTP server could not be started%s.",
                        settings->tls_cert_pem ? " (are the TLS certificate and key right?)" : "");
     }
     *ret_server = server;

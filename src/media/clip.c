@@ -83,8 +83,8 @@ int clip_write(const struct layers *layers, const struct layers *last,
     if (rc < 0)
         return rc;
     CLEANUP(parallax) struct parallax *first = parallax_new(layers, (float)settings->seconds);
-    CLEANUP(parallax) struct parallax *second =
-        last ? parallax_new(last, (float)settings->seconds) : NULL;
+    CLEANUP(parallax)
+    struct parallax *second = last ? parallax_new(last, (float)settings->seconds) : NULL;
     CLEANUP(picture) struct picture *frame = picture_new(layers->width, layers->height, 3);
     CLEANUP(picture) struct picture *other = last ? picture_copy(frame) : NULL;
     struct clip clip = {first, second, settings, frame, other};

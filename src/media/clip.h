@@ -11,9 +11,9 @@ struct clip_settings {
     const struct move *move;
     double seconds; /* of one round */
     int fps;
-    int rounds;     /* more than one: the move comes back to where it began */
-    bool closed;    /* also a single round closes */
-    float strength; /* 0..1 of the move */
+    int rounds;        /* more than one: the move comes back to where it began */
+    bool closed;       /* also a single round closes */
+    float strength;    /* 0..1 of the move */
     const char *title; /* NULL */
 };
 

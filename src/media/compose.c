@@ -69,7 +69,8 @@ static struct picture *front_layer(const struct compose_canvas *canvas, const st
     part.y *= by;
     part.width *= by;
     part.height *= by;
-    struct raster *raster = raster_sample(front, &part, canvas->width, canvas->height, RASTER_LINEAR);
+    struct raster *raster =
+        raster_sample(front, &part, canvas->width, canvas->height, RASTER_LINEAR);
     struct picture *picture = grade_apply(grade, raster);
     raster_free(raster);
     return picture;
@@ -111,7 +112,8 @@ static struct layers *layers_start(const struct compose_settings *settings,
     return layers;
 }
 
-static int compose_subject_layer(struct compose_canvas *canvas, const struct compose_subject *subject,
+static int compose_subject_layer(struct compose_canvas *canvas,
+                                 const struct compose_subject *subject,
                                  const struct compose_place *place, const struct grade *grade,
                                  const struct media_monitor *monitor, struct layers *layers,
                                  struct err *err)
@@ -144,7 +146,8 @@ int compose_scene(const struct compose_subject *subject, const struct compose_se
     int longer = settings->width > settings->height ? settings->width : settings->height;
     int margin = (int)(longer * MARGIN) & ~7;
     struct compose_canvas canvas = {.width = settings->width + 2 * margin,
-                                    .height = settings->height + 2 * margin, .margin = margin};
+                                    .height = settings->height + 2 * margin,
+                                    .margin = margin};
     struct compose_place place = {0};
     if (subject)
         compose_frame(subject, settings, &place);

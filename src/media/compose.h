@@ -15,8 +15,9 @@
 
 /* A person cut out of a photo, or whatever the matte found. Pixels of the photo. */
 struct compose_subject {
-    const struct picture *colours; /* RGB: foreground colours, nothing of the old background at the edge */
-    const struct picture *matte;   /* 1 channel, same size */
+    /* RGB: foreground colours, nothing of the old background at the edge */
+    const struct picture *colours;
+    const struct picture *matte; /* 1 channel, same size */
     bool has_face;
     double eyes_x, eyes_y; /* between the eyes */
     double face_width, face_height;
@@ -31,8 +32,8 @@ struct compose_settings {
     int width, height;
     uint32_t seed; /* varies crop, mirror, light, weather and grade */
     enum compose_crop crop;
-    const char *light_words; /* NULL, or text whose light words move the grade */
-    struct scene_particles weather; /* kind "" for what the variant has, "none" for none */
+    const char *light_words;              /* NULL, or text whose light words move the grade */
+    struct scene_particles weather;       /* kind "" for what the variant has, "none" for none */
     float colours[LAYERS_COLOURS_MAX][3]; /* encoded: team colours */
     size_t colour_count;                  /* 0 for none: neutral ones are taken */
 };
@@ -44,10 +45,11 @@ int compose_scene(const struct compose_subject *subject, const struct compose_se
 /* --- its parts (also for tests) --- */
 
 struct compose_place {
-    double scale, x, y;  /* frame = x + scale * photo, frame pixels without margin */
-    bool full;           /* stands on the ground */
-    double feet_y;       /* frame */
-    double fade_left, fade_right; /* frame: the photo cuts the person here within the frame; outside when it does not */
+    double scale, x, y; /* frame = x + scale * photo, frame pixels without margin */
+    bool full;          /* stands on the ground */
+    double feet_y;      /* frame */
+    double fade_left,
+        fade_right; /* frame: the photo cuts the person here within the frame; outside when it does not */
 };
 
 /* Head never cut, eyes near the upper third, the cut edges of the photo outside the frame where that can be. */
@@ -57,12 +59,12 @@ void compose_frame(const struct compose_subject *subject, const struct compose_s
 /* Everything of the frame with its margin while it is composed. */
 struct compose_canvas {
     const struct compose_settings *settings;
-    int width, height, margin; /* width, height with the margin */
-    struct raster_part part;   /* of the plate */
-    double plate_scale;        /* frame pixels per plate pixel */
-    struct raster *plate;      /* RGB linear */
-    struct raster *metres;     /* 1 channel, a quarter of the size */
-    struct raster *around;     /* RGB, an eighth: the plate's light, blurred */
+    int width, height, margin;            /* width, height with the margin */
+    struct raster_part part;              /* of the plate */
+    double plate_scale;                   /* frame pixels per plate pixel */
+    struct raster *plate;                 /* RGB linear */
+    struct raster *metres;                /* 1 channel, a quarter of the size */
+    struct raster *around;                /* RGB, an eighth: the plate's light, blurred */
     struct scene_light key, rim, ambient; /* mirrored and varied */
     double subject_m;
 };
@@ -75,7 +77,8 @@ void compose_plate(struct compose_canvas *canvas, const struct compose_settings 
 void compose_shadow(struct compose_canvas *canvas, const struct raster *person,
                     const struct compose_place *place);
 /* The person on the canvas (RGBA linear, straight alpha), still in the photo's light. */
-struct raster *compose_cut(const struct compose_canvas *canvas, const struct compose_subject *subject,
+struct raster *compose_cut(const struct compose_canvas *canvas,
+                           const struct compose_subject *subject,
                            const struct compose_place *place);
 /* Exposure, white balance, directional light, rim, wrap and haze, in place. */
 void compose_relight(const struct compose_canvas *canvas, const struct compose_subject *subject,

@@ -6,7 +6,8 @@
 /* What the matte says about the person's outline, in photo pixels. */
 struct outline {
     double left, top, right, bottom; /* of what is covered */
-    double cut_left, cut_right;      /* rows from which the photo's side cuts the person; height when it does not */
+    double cut_left,
+        cut_right; /* rows from which the photo's side cuts the person; height when it does not */
     bool cut_bottom;
 };
 
@@ -22,7 +23,8 @@ static bool row_covered(const struct picture *matte, int y, int from, int to)
 
 static void read_outline(const struct picture *matte, struct outline *outline)
 {
-    *outline = (struct outline){matte->width, matte->height, 0, 0, matte->height, matte->height, false};
+    *outline =
+        (struct outline){matte->width, matte->height, 0, 0, matte->height, matte->height, false};
     int edge = matte->width / 100 + 1;
     int covered_last = 0;
     for (int y = 0; y < matte->height; y++) {
@@ -62,8 +64,8 @@ static struct measures measure(const struct compose_subject *subject, const stru
                                  subject->face_height};
     double width = outline->right - outline->left, height = outline->bottom - outline->top;
     double face = fmin(width * 0.45, height * 0.28);
-    return (struct measures){(outline->left + outline->right) / 2, outline->top + face * 0.75, face * 0.8,
-                             face};
+    return (struct measures){(outline->left + outline->right) / 2, outline->top + face * 0.75,
+                             face * 0.8, face};
 }
 
 static bool is_full(const struct compose_subject *subject, const struct compose_settings *settings,
@@ -127,7 +129,8 @@ static void place_sides(const struct compose_settings *settings, const struct ou
         place->x = -2;
         left = false;
         right = outline->cut_right < last_row && place->x + photo_width * place->scale < width;
-    } else if (right && !left && width - photo_width * place->scale + face->eyes_x * place->scale < width * 0.84) {
+    } else if (right && !left &&
+               width - photo_width * place->scale + face->eyes_x * place->scale < width * 0.84) {
         place->x = width - photo_width * place->scale + 2;
         right = false;
         left = outline->cut_left < last_row && place->x > 0;

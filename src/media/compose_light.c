@@ -52,20 +52,23 @@ static void sharpen(struct raster *colours, double scale)
     raster_free(soft);
 }
 
-struct raster *compose_cut(const struct compose_canvas *canvas, const struct compose_subject *subject,
-                           const struct compose_place *place)
+struct raster *compose_cut(const struct compose_canvas *canvas,
+                           const struct compose_subject *subject, const struct compose_place *place)
 {
-    const struct raster_part part = {(-canvas->margin - place->x) / place->scale,
-                                     (-canvas->margin - place->y) / place->scale,
-                                     canvas->width / place->scale, canvas->height / place->scale, false};
-    struct raster *colours = raster_sample(subject->colours, &part, canvas->width, canvas->height,
-                                           RASTER_LINEAR);
-    struct raster *matte = raster_sample(subject->matte, &part, canvas->width, canvas->height,
-                                         RASTER_AS_IS);
+    const struct raster_part part = {
+        (-canvas->margin - place->x) / place->scale, (-canvas->margin - place->y) / place->scale,
+        canvas->width / place->scale, canvas->height / place->scale, false};
+    struct raster *colours =
+        raster_sample(subject->colours, &part, canvas->width, canvas->height, RASTER_LINEAR);
+    struct raster *matte =
+        raster_sample(subject->matte, &part, canvas->width, canvas->height, RASTER_AS_IS);
     sharpen(colours, place->scale);
-    struct cut job = {colours, matte, raster_new(canvas->width, canvas->height, 4),
+    struct cut job = {colours,
+                      matte,
+                      raster_new(canvas->width, canvas->height, 4),
                       (float)place->fade_left + (float)canvas->margin,
-                      (float)place->fade_right + (float)canvas->margin, (float)canvas->width * 0.05f};
+                      (float)place->fade_right + (float)canvas->margin,
+                      (float)canvas->width * 0.05f};
     raster_bands(canvas->height, cut_band, &job);
     raster_free(colours);
     raster_free(matte);
@@ -81,7 +84,8 @@ static struct raster *alpha_small(const struct raster *person, int shrink)
         for (int x = 0; x < small->width; x++) {
             float sum = 0;
             for (int j = 0; j < shrink; j++) {
-                const float *row = raster_row(person, y * shrink + j) + (size_t)x * (size_t)shrink * 4;
+                const float *row =
+                    raster_row(person, y * shrink + j) + (size_t)x * (size_t)shrink * 4;
                 for (int i = 0; i < shrink; i++)
                     sum += row[i * 4 + 3];
             }
@@ -92,7 +96,8 @@ static struct raster *alpha_small(const struct raster *person, int shrink)
 }
 
 /* A relief from the outline: rounded at the edges at three sizes, as bodies are, with the head as a ball. */
-static struct raster *relief(const struct compose_canvas *canvas, const struct compose_subject *subject,
+static struct raster *relief(const struct compose_canvas *canvas,
+                             const struct compose_subject *subject,
                              const struct compose_place *place, const struct raster *alpha)
 {
     struct raster *height = raster_new(alpha->width, alpha->height, 1);
@@ -108,7 +113,8 @@ static struct raster *relief(const struct compose_canvas *canvas, const struct c
     }
     if (subject->has_face) {
         float scale = (float)place->scale / SHAPE_SHRINK;
-        float cx = (float)(place->x + canvas->margin) / SHAPE_SHRINK + (float)subject->eyes_x * scale;
+        float cx =
+            (float)(place->x + canvas->margin) / SHAPE_SHRINK + (float)subject->eyes_x * scale;
         float cy = (float)(place->y + canvas->margin) / SHAPE_SHRINK +
                    (float)(subject->eyes_y + subject->face_height * 0.08) * scale;
         float rx = (float)subject->face_width * 0.62f * scale;
@@ -152,8 +158,10 @@ static struct raster *shading(const struct compose_canvas *canvas, const struct 
     front = luminance(ambient) + luminance(key) * toward;
     for (int y = 0; y < height->height; y++) {
         for (int x = 0; x < height->width; x++) {
-            float dx = raster_at(height, (float)x + 1, (float)y, 0) - raster_at(height, (float)x - 1, (float)y, 0);
-            float dy = raster_at(height, (float)x, (float)y + 1, 0) - raster_at(height, (float)x, (float)y - 1, 0);
+            float dx = raster_at(height, (float)x + 1, (float)y, 0) -
+                       raster_at(height, (float)x - 1, (float)y, 0);
+            float dy = raster_at(height, (float)x, (float)y + 1, 0) -
+                       raster_at(height, (float)x, (float)y - 1, 0);
             float normal[3] = {-dx * 0.55f, dy * 0.55f, 1};
             float length = sqrtf(normal[0] * normal[0] + normal[1] * normal[1] + 1);
             for (int i = 0; i < 3; i++)
@@ -286,7 +294,8 @@ void compose_relight(const struct compose_canvas *canvas, const struct compose_s
     struct raster *inside = alpha_small(person, EDGE_SHRINK);
     struct raster *rim = rim_map(canvas, inside);
     raster_blur(inside, (float)inside->height * 0.009f);
-    struct relight job = {.canvas = canvas, .shade = shade, .inside = inside, .rim = rim, .person = person};
+    struct relight job = {
+        .canvas = canvas, .shade = shade, .inside = inside, .rim = rim, .person = person};
     match_init(&job.match, canvas, person);
     for (int c = 0; c < 3; c++)
         job.rim_colour[c] = canvas->rim.colour[c] * raster_clamp(canvas->rim.strength, 0, 3) * 2.4f;

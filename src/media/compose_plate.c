@@ -64,7 +64,8 @@ static void sample_depth(struct compose_canvas *canvas)
     part.y *= by;
     part.width *= by;
     part.height *= by;
-    canvas->metres = raster_sample(depth, &part, canvas->width / 4, canvas->height / 4, RASTER_AS_IS);
+    canvas->metres =
+        raster_sample(depth, &part, canvas->width / 4, canvas->height / 4, RASTER_AS_IS);
     double near = settings->scene->near_m, ratio = log(settings->scene->far_m / near);
     size_t count = (size_t)canvas->metres->width * (size_t)canvas->metres->height;
     for (size_t i = 0; i < count; i++)
@@ -147,8 +148,8 @@ void compose_plate(struct compose_canvas *canvas, const struct compose_settings 
     turn_light(&canvas->rim, &settings->variant->rim, mirrored);
     turn_light(&canvas->ambient, &settings->variant->ambient, mirrored);
     canvas->key.strength *= 0.9f + 0.25f * raster_noise(settings->seed, 4, 0);
-    canvas->subject_m = place && place->full ? settings->scene->full_distance_m
-                                             : settings->scene->half_distance_m;
+    canvas->subject_m =
+        place && place->full ? settings->scene->full_distance_m : settings->scene->half_distance_m;
     canvas->plate = raster_sample(settings->plate->colour, &canvas->part, canvas->width,
                                   canvas->height, RASTER_LINEAR);
     sample_depth(canvas);
@@ -169,7 +170,8 @@ struct ground {
 };
 
 /* How much of the key light the person takes from the ground at canvas pixel x, y. */
-static float ground_shadow(const struct ground *ground, const struct raster *person, double x, double y)
+static float ground_shadow(const struct ground *ground, const struct raster *person, double x,
+                           double y)
 {
     const struct compose_canvas *canvas = ground->canvas;
     double down = y - ground->horizon;
@@ -247,8 +249,8 @@ void compose_shadow(struct compose_canvas *canvas, const struct raster *person,
         float *row = raster_row(canvas->plate, y);
         for (int x = 0; x < canvas->width; x++, row += 3) {
             float u = ((float)x + 0.5f) / SHRINK - 0.5f, v = ((float)y + 0.5f) / SHRINK - 0.5f;
-            float light = (1 - share * raster_at(shadow, u, v, 0)) *
-                          (1 - 0.62f * raster_at(shadow, u, v, 1));
+            float light =
+                (1 - share * raster_at(shadow, u, v, 0)) * (1 - 0.62f * raster_at(shadow, u, v, 1));
             for (int c = 0; c < 3; c++)
                 row[c] *= light;
         }

@@ -7,7 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FACE_DETECTOR_SIDE = 128, FACE_MESH_SIDE = 192, FACE_ANCHORS = 896, FACE_CANDIDATES_MAX = 64, FACE_VALUES = 16 };
+enum {
+    FACE_DETECTOR_SIDE = 128,
+    FACE_MESH_SIDE = 192,
+    FACE_ANCHORS = 896,
+    FACE_CANDIDATES_MAX = 64,
+    FACE_VALUES = 16
+};
 static const float face_detector_least = 0.5f, face_mesh_least = 0.5f, face_overlap_most = 0.3f;
 
 /* Photo pixels. */
@@ -18,12 +24,13 @@ struct candidate {
 
 /* A square of the photo, turned; samples of it fill a net's input. */
 struct window {
-    float x, y;           /* centre, photo pixels */
-    float cosine, sine;   /* times photo pixels per input pixel */
+    float x, y;         /* centre, photo pixels */
+    float cosine, sine; /* times photo pixels per input pixel */
     int side;
 };
 
-static void window_to_photo(const struct window *window, float u, float v, float *ret_x, float *ret_y)
+static void window_to_photo(const struct window *window, float u, float v, float *ret_x,
+                            float *ret_y)
 {
     float dx = u - (float)window->side / 2, dy = v - (float)window->side / 2;
     *ret_x = window->x + window->cosine * dx - window->sine * dy;
@@ -31,7 +38,8 @@ static void window_to_photo(const struct window *window, float u, float v, float
 }
 
 /* Samples the photo, shrunk beforehand so that nothing is skipped; black outside. `low`, `high`: what 0 and 255 become. */
-static void window_fill(const struct picture *photo, const struct window *window, float *input, float low, float high)
+static void window_fill(const struct picture *photo, const struct window *window, float *input,
+                        float low, float high)
 {
     float step = sqrtf(window->cosine * window->cosine + window->sine * window->sine);
     int taps = step > 1 ? (int)ceilf(step) : 1;
@@ -61,7 +69,8 @@ static float sigmoid(float value)
 }
 
 /* The outputs of the detector: scores of the two grids, then boxes of the two. */
-static size_t collect(struct nn_net *net, const struct window *window, struct candidate *found, size_t count)
+static size_t collect(struct nn_net *net, const struct window *window, struct candidate *found,
+                      size_t count)
 {
     static const int grids[2] = {16, 8}, each[2] = {2, 6};
     struct nn_shape shape;
@@ -73,7 +82,8 @@ static size_t collect(struct nn_net *net, const struct window *window, struct ca
     }
     float scale = sqrtf(window->cosine * window->cosine + window->sine * window->sine);
     for (size_t g = 0; g < 2; g++) {
-        const float *scores = nn_output(net, scores_first + g, &shape), *boxes = nn_output(net, boxes_first + g, &shape);
+        const float *scores = nn_output(net, scores_first + g, &shape),
+                    *boxes = nn_output(net, boxes_first + g, &shape);
         for (int i = 0; i < grids[g] * grids[g] * each[g] && count < FACE_CANDIDATES_MAX; i++) {
             float score = sigmoid(scores[i]);
             const float *box = boxes + (size_t)i * FACE_VALUES;
@@ -87,8 +97,8 @@ static size_t collect(struct nn_net *net, const struct window *window, struct ca
             candidate->size = fmaxf(box[2], box[3]) * scale;
             window_to_photo(window, ax + box[0], ay + box[1], &candidate->x, &candidate->y);
             for (int eye = 0; eye < 2; eye++)
-                window_to_photo(window, ax + box[4 + 2 * eye], ay + box[5 + 2 * eye], &candidate->eyes[eye][0],
-                                &candidate->eyes[eye][1]);
+                window_to_photo(window, ax + box[4 + 2 * eye], ay + box[5 + 2 * eye],
+                                &candidate->eyes[eye][0], &candidate->eyes[eye][1]);
         }
     }
     return count;
@@ -96,7 +106,8 @@ static size_t collect(struct nn_net *net, const struct window *window, struct ca
 
 static int by_score(const void *a, const void *b)
 {
-    float first = ((const struct candidate *)a)->score, second = ((const struct candidate *)b)->score;
+    float first = ((const struct candidate *)a)->score,
+          second = ((const struct candidate *)b)->score;
     return first < second ? 1 : first > second ? -1 : 0;
 }
 
@@ -138,15 +149,16 @@ static int look_at(struct nn_net *net, const struct picture *photo, float x, flo
 }
 
 /* The whole photo, then, when that shows nobody, overlapping parts of it for smaller faces. */
-static int detect(const struct picture *photo, const struct media_assets *assets, struct candidate *found,
-                  size_t *ret_count, struct err *err)
+static int detect(const struct picture *photo, const struct media_assets *assets,
+                  struct candidate *found, size_t *ret_count, struct err *err)
 {
     CLEANUP(nn) struct nn_net *net = NULL;
     int rc = nn_open("face_detector", assets, 0, 0, &net, err);
     float longer = (float)(photo->width > photo->height ? photo->width : photo->height);
     *ret_count = 0;
     if (rc == 0)
-        rc = look_at(net, photo, (float)photo->width / 2, (float)photo->height / 2, longer, found, ret_count, err);
+        rc = look_at(net, photo, (float)photo->width / 2, (float)photo->height / 2, longer, found,
+                     ret_count, err);
     if (rc == 0 && *ret_count == 0 && longer > 2 * FACE_DETECTOR_SIDE) {
         float side = longer / 2;
         for (float y = side / 2; rc == 0 && y < (float)photo->height + side / 4; y += side / 2) {
@@ -179,13 +191,15 @@ static void face_from_points(struct face *face)
 }
 
 /* The mesh in a square of one and a half times the face, turned by the line of the eyes. */
-static int measure(struct nn_net *net, const struct picture *photo, const struct candidate *candidate,
-                   struct face *ret_face, struct err *err)
+static int measure(struct nn_net *net, const struct picture *photo,
+                   const struct candidate *candidate, struct face *ret_face, struct err *err)
 {
     struct nn_shape shape;
-    float angle = atan2f(candidate->eyes[1][1] - candidate->eyes[0][1], candidate->eyes[1][0] - candidate->eyes[0][0]);
+    float angle = atan2f(candidate->eyes[1][1] - candidate->eyes[0][1],
+                         candidate->eyes[1][0] - candidate->eyes[0][0]);
     float step = candidate->size * 1.5f / FACE_MESH_SIDE;
-    const struct window window = {candidate->x, candidate->y, cosf(angle) * step, sinf(angle) * step, FACE_MESH_SIDE};
+    const struct window window = {candidate->x, candidate->y, cosf(angle) * step,
+                                  sinf(angle) * step, FACE_MESH_SIDE};
     window_fill(photo, &window, nn_input(net, &shape), 0, 1);
     int rc = nn_run(net, NULL, err);
     if (rc < 0)
@@ -207,8 +221,9 @@ static int by_size(const void *a, const void *b)
     return first < second ? 1 : first > second ? -1 : 0;
 }
 
-int face_find(const struct picture *photo, const struct media_assets *assets, const struct media_monitor *monitor,
-              struct face ret_faces[FACE_MAX], size_t *ret_count, struct err *err)
+int face_find(const struct picture *photo, const struct media_assets *assets,
+              const struct media_monitor *monitor, struct face ret_faces[FACE_MAX],
+              size_t *ret_count, struct err *err)
 {
     struct candidate found[FACE_CANDIDATES_MAX];
     CLEANUP(nn) struct nn_net *net = NULL;

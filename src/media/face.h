@@ -17,13 +17,13 @@ struct face_point {
 struct face {
     double x, y, width, height; /* the box of the mesh's oval, photo pixels, upper left corner */
     double left_eye_x, left_eye_y, right_eye_x, right_eye_y; /* as the viewer sees them */
-    double score;               /* 0..1: the mesh's presence */
+    double score;                                            /* 0..1: the mesh's presence */
     struct face_point points[FACE_POINTS];
 };
 
 /* The largest first; *ret_count 0 is no error. `photo` RGB. ERR_UNAVAILABLE without the nets, ERR_CANCELLED. */
 int face_find(const struct picture *photo, const struct media_assets *assets,
-              const struct media_monitor *monitor, struct face ret_faces[FACE_MAX], size_t *ret_count,
-              struct err *err);
+              const struct media_monitor *monitor, struct face ret_faces[FACE_MAX],
+              size_t *ret_count, struct err *err);
 
 #endif

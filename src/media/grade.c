@@ -41,7 +41,8 @@ void grade_init(struct grade *grade, const struct scene_grade *settings)
             double root = (double)i / GRADE_STEPS;
             double v = encode(shoulder(root * root * GRADE_LIGHT_MAX));
             double high = v * v * (3 - 2 * v);
-            v *= settings->shadows[c] + ((double)settings->highlights[c] - settings->shadows[c]) * high;
+            v *= settings->shadows[c] +
+                 ((double)settings->highlights[c] - settings->shadows[c]) * high;
             v = contrast(v, settings->contrast);
             grade->curves[c][i] = (float)(v < 0 ? 0 : v > 1 ? 255 : v * 255);
         }

@@ -13,7 +13,8 @@ enum { GRADE_STEPS = 4096 };
 
 struct grade {
     float gain, saturation;
-    float curves[3][GRADE_STEPS + 1]; /* over the square root of half the light: 0..2; gives 0..255 */
+    float curves[3]
+                [GRADE_STEPS + 1]; /* over the square root of half the light: 0..2; gives 0..255 */
 };
 
 void grade_init(struct grade *grade, const struct scene_grade *settings);

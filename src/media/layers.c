@@ -50,10 +50,10 @@ static void append_number(struct buffer *b, uint32_t number)
 /* The checksum of PNG chunks, four bits at a time. */
 static uint32_t chunk_checksum(const uint8_t *bytes, size_t size)
 {
-    static const uint32_t table[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-        0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
+    static const uint32_t table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
+                                       0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+                                       0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+                                       0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
     uint32_t crc = 0xffffffffu;
     for (size_t i = 0; i < size; i++) {
         crc = table[(crc ^ bytes[i]) & 15] ^ (crc >> 4);
@@ -80,19 +80,19 @@ static json_t *layers_meta(const struct layers *layers)
 {
     json_t *particles = json_array();
     for (size_t i = 0; i < layers->particle_count; i++)
-        json_array_append_new(particles,
-                              json_pack("{s:s, s:f}", "kind", layers->particles[i].kind, "amount",
-                                        (double)layers->particles[i].amount));
+        json_array_append_new(particles, json_pack("{s:s, s:f}", "kind", layers->particles[i].kind,
+                                                   "amount", (double)layers->particles[i].amount));
     json_t *colours = json_array();
     for (size_t i = 0; i < layers->colour_count; i++)
         json_array_append_new(colours, three(layers->colours[i]));
-    return json_pack("{s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:s, s:o, s:o, s:o, s:I}",
-                     "version", 1, "width", layers->width, "height", layers->height, "margin",
-                     layers->margin, "near_m", layers->near_m, "far_m", layers->far_m, "subject_m",
-                     layers->subject_m, "focus_x", layers->focus_x, "focus_y", layers->focus_y,
-                     "vignette", (double)layers->vignette, "grain", (double)layers->grain, "scene",
-                     layers->scene, "variant", layers->variant, "particles", particles, "light",
-                     three(layers->light), "colours", colours, "seed", (json_int_t)layers->seed);
+    return json_pack(
+        "{s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:s, s:o, s:o, s:o, s:I}",
+        "version", 1, "width", layers->width, "height", layers->height, "margin", layers->margin,
+        "near_m", layers->near_m, "far_m", layers->far_m, "subject_m", layers->subject_m, "focus_x",
+        layers->focus_x, "focus_y", layers->focus_y, "vignette", (double)layers->vignette, "grain",
+        (double)layers->grain, "scene", layers->scene, "variant", layers->variant, "particles",
+        particles, "light", three(layers->light), "colours", colours, "seed",
+        (json_int_t)layers->seed);
 }
 
 static int append_picture(struct buffer *b, const char type[4], const struct picture *picture,
@@ -107,8 +107,8 @@ static int append_picture(struct buffer *b, const char type[4], const struct pic
     return rc;
 }
 
-int layers_embed(const struct layers *layers, const void *png, size_t png_size, struct buffer *ret_png,
-                 struct err *err)
+int layers_embed(const struct layers *layers, const void *png, size_t png_size,
+                 struct buffer *ret_png, struct err *err)
 {
     enum { END_CHUNK = 12 };
     const uint8_t *bytes = png;
@@ -140,7 +140,8 @@ struct part_slot {
     size_t most;
 };
 
-static bool take_part(const struct part_slot *slots, size_t count, const uint8_t *chunk, size_t size)
+static bool take_part(const struct part_slot *slots, size_t count, const uint8_t *chunk,
+                      size_t size)
 {
     for (size_t i = 0; i < count; i++) {
         if (memcmp(chunk + 4, slots[i].type, 4) != 0)
@@ -183,7 +184,8 @@ bool layers_find(const void *bytes, size_t size, struct layers_parts *ret_parts)
     return parts->meta && parts->clean && parts->depth;
 }
 
-static bool read_number_in(const json_t *object, const char *key, double low, double high, double *ret)
+static bool read_number_in(const json_t *object, const char *key, double low, double high,
+                           double *ret)
 {
     const json_t *value = json_object_get(object, key);
     *ret = json_number_value(value);
@@ -273,7 +275,8 @@ static struct picture *read_layer(const uint8_t *bytes, size_t size, int width, 
     struct picture *picture = NULL;
     if (!bytes || image_load_bytes(bytes, size, "layer", &picture, NULL) < 0)
         return NULL;
-    bool fits = picture->channels == channels && picture->width <= 8192 && picture->height <= 8192 &&
+    bool fits = picture->channels == channels && picture->width <= 8192 &&
+                picture->height <= 8192 &&
                 (width == 0 || (picture->width == width && picture->height == height));
     if (fits)
         return picture;

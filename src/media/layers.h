@@ -17,10 +17,11 @@
 enum { LAYERS_COLOURS_MAX = 4, LAYERS_NAME_MAX = 32 };
 
 struct layers {
-    int width, height; /* of the finished picture */
-    int margin;        /* pixels around it on every side in clean, subject and front */
-    struct picture *clean;   /* RGB, graded */
-    struct picture *depth;   /* 1 channel, any size over the same area: distance as scene_metres() has it */
+    int width, height;     /* of the finished picture */
+    int margin;            /* pixels around it on every side in clean, subject and front */
+    struct picture *clean; /* RGB, graded */
+    /* 1 channel, any size over the same area: distance as scene_metres() has it */
+    struct picture *depth;
     struct picture *subject; /* RGBA, graded; NULL when there is none */
     struct picture *front;   /* RGBA, graded; NULL when there is none */
     double near_m, far_m;    /* of `depth` */
@@ -28,11 +29,11 @@ struct layers {
     double focus_x, focus_y; /* 0..1 of the picture: what the camera turns around */
     /* The largest face, pixels of the picture; width 0 when there is none. Not kept in a file. */
     double face_x, face_y, face_width, face_height;
-    float vignette, grain;   /* 0..1 strengths */
+    float vignette, grain;                                 /* 0..1 strengths */
     char scene[LAYERS_NAME_MAX], variant[LAYERS_NAME_MAX]; /* "" when derived from a photo */
     struct scene_particles particles[SCENE_PARTICLES_MAX];
     size_t particle_count;
-    float light[3];                      /* encoded: what lights the particles */
+    float light[3];                       /* encoded: what lights the particles */
     float colours[LAYERS_COLOURS_MAX][3]; /* encoded: of confetti */
     size_t colour_count;
     uint32_t seed;
@@ -43,8 +44,8 @@ void layers_free(struct layers *layers); /* NULL allowed; frees the pictures */
 CLEANUP_DEFINE(layers, struct layers, layers_free);
 
 /* Adds the chunks to a PNG in memory, before its end. */
-int layers_embed(const struct layers *layers, const void *png, size_t png_size, struct buffer *ret_png,
-                 struct err *err);
+int layers_embed(const struct layers *layers, const void *png, size_t png_size,
+                 struct buffer *ret_png, struct err *err);
 
 enum { LAYERS_FILE_MAX = 96 * 1024 * 1024 };
 

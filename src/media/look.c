@@ -19,12 +19,24 @@ struct weather_word {
 };
 
 static const struct weather_word weather_words[] = {
-    {"snow", "snow", 0.7f},          {"snowing", "snow", 0.8f},   {"snowfall", "snow", 0.8f},
-    {"blizzard", "snow", 1.0f},      {"rain", "rain", 0.7f},      {"rainy", "rain", 0.7f},
-    {"raining", "rain", 0.8f},       {"storm", "rain", 1.0f},     {"confetti", "confetti", 0.8f},
-    {"celebration", "confetti", 0.7f}, {"dust", "dust", 0.7f},    {"dusty", "dust", 0.7f},
-    {"sparks", "embers", 0.7f},      {"embers", "embers", 0.7f},  {"fire", "embers", 0.6f},
-    {"bokeh", "bokeh", 0.7f},        {"stars", "stars", 0.7f},    {"clear", "none", 0},
+    {"snow", "snow", 0.7f},
+    {"snowing", "snow", 0.8f},
+    {"snowfall", "snow", 0.8f},
+    {"blizzard", "snow", 1.0f},
+    {"rain", "rain", 0.7f},
+    {"rainy", "rain", 0.7f},
+    {"raining", "rain", 0.8f},
+    {"storm", "rain", 1.0f},
+    {"confetti", "confetti", 0.8f},
+    {"celebration", "confetti", 0.7f},
+    {"dust", "dust", 0.7f},
+    {"dusty", "dust", 0.7f},
+    {"sparks", "embers", 0.7f},
+    {"embers", "embers", 0.7f},
+    {"fire", "embers", 0.6f},
+    {"bokeh", "bokeh", 0.7f},
+    {"stars", "stars", 0.7f},
+    {"clear", "none", 0},
     {"none", "none", 0},
 };
 
@@ -95,9 +107,10 @@ int look_plan(struct arena *a, const struct media_assets *assets, const struct l
     plan->colour_count = team_colours(assets, hints->team, hints->prompt, plan->colours);
     plan->has_subject = portrait->matte != NULL;
     if (plan->scene && !plan->has_subject)
-        plan->note = arena_printf(a, "%s, so the photo keeps its place and only takes the light of the scene %s.",
-                                  portrait->fault ? portrait->fault : "No person was found in the photo",
-                                  plan->scene->label);
+        plan->note = arena_printf(
+            a, "%s, so the photo keeps its place and only takes the light of the scene %s.",
+            portrait->fault ? portrait->fault : "No person was found in the photo",
+            plan->scene->label);
     return 0;
 }
 
@@ -154,7 +167,9 @@ static struct picture *make_photo(const struct look_plan *plan, const struct por
         for (int c = 0; c < 3; c++) {
             float light = plan->variant->ambient.colour[c];
             float mean = (plan->variant->ambient.colour[0] + plan->variant->ambient.colour[1] +
-                          plan->variant->ambient.colour[2]) / 3 + 0.01f;
+                          plan->variant->ambient.colour[2]) /
+                             3 +
+                         0.01f;
             grading.shadows[c] *= 1 + 0.30f * (raster_clamp(light / mean, 0.4f, 1.8f) - 1);
         }
     }
@@ -257,7 +272,8 @@ void look_result_finish(struct look_result *result)
 static int write_all(int fd, const char *bytes, size_t size, struct err *err)
 {
     if (lseek(fd, 0, SEEK_SET) < 0 || ftruncate(fd, 0) < 0)
-        return err_set(err, ERR_STORAGE, NULL, "A result could not be written: %s.", strerror(errno));
+        return err_set(err, ERR_STORAGE, NULL, "A result could not be written: %s.",
+                       strerror(errno));
     while (size > 0) {
         ssize_t written = write(fd, bytes, size);
         if (written < 0 && errno == EINTR)

@@ -44,7 +44,8 @@ static void pull(struct raster *rgbw)
             if (row[3] >= 1)
                 continue;
             for (int c = 0; c < 3; c++) {
-                float below = raster_at(half, ((float)x + 0.5f) / 2 - 0.5f, ((float)y + 0.5f) / 2 - 0.5f, c);
+                float below =
+                    raster_at(half, ((float)x + 0.5f) / 2 - 0.5f, ((float)y + 0.5f) / 2 - 0.5f, c);
                 row[c] = below + (row[c] - below) * row[3];
             }
             row[3] = 1;
@@ -65,7 +66,8 @@ static struct picture *derive_clean(const struct raster *photo, const struct ras
         const float *from = raster_row(photo, y);
         float *to = raster_row(rgbw, y);
         for (int x = 0; x < photo->width; x++, from += 3, to += 4) {
-            float near = raster_at(grown, ((float)x + 0.5f) / 4 - 0.5f, ((float)y + 0.5f) / 4 - 0.5f, 0);
+            float near =
+                raster_at(grown, ((float)x + 0.5f) / 4 - 0.5f, ((float)y + 0.5f) / 4 - 0.5f, 0);
             memcpy(to, from, sizeof(float) * 3);
             to[3] = 1 - raster_smoothstep(0.01f, 0.07f, near);
         }
@@ -95,16 +97,18 @@ static struct picture *derive_depth(int width, int height, bool person)
             if (!person)
                 nearness = 0.30 + 0.25 * floor + 0.55 * exp(-(u * u * 7 + w * w * 7));
             double metres = SUBJECT_M / nearness;
-            *picture_at(depth, x, y) = (uint8_t)lrint(255 * log(metres / NEAR_M) / log(FAR_M / NEAR_M));
+            *picture_at(depth, x, y) =
+                (uint8_t)lrint(255 * log(metres / NEAR_M) / log(FAR_M / NEAR_M));
         }
     }
     return depth;
 }
 
-static struct picture *derive_subject(const struct portrait *portrait, const struct raster_part *part,
-                                      const struct raster *matte)
+static struct picture *derive_subject(const struct portrait *portrait,
+                                      const struct raster_part *part, const struct raster *matte)
 {
-    struct raster *colours = raster_sample(portrait->colours, part, matte->width, matte->height, RASTER_AS_IS);
+    struct raster *colours =
+        raster_sample(portrait->colours, part, matte->width, matte->height, RASTER_AS_IS);
     struct raster *rgba = raster_new(matte->width, matte->height, 4);
     size_t count = (size_t)rgba->width * (size_t)rgba->height;
     for (size_t i = 0; i < count; i++) {
@@ -142,7 +146,8 @@ struct layers *look_derive(const struct portrait *portrait, int width, int heigh
     struct raster_part part;
     portrait_cover(portrait, width + 2 * layers->margin, height + 2 * layers->margin, &part);
     int whole_width = width + 2 * layers->margin, whole_height = height + 2 * layers->margin;
-    struct raster *photo = raster_sample(portrait->photo, &part, whole_width, whole_height, RASTER_AS_IS);
+    struct raster *photo =
+        raster_sample(portrait->photo, &part, whole_width, whole_height, RASTER_AS_IS);
     struct raster *matte = NULL;
     if (portrait->matte) {
         matte = raster_sample(portrait->matte, &part, whole_width, whole_height, RASTER_AS_IS);

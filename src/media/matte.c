@@ -33,7 +33,8 @@ static struct raster *net_mask(const struct picture *photo, const struct media_a
     if (*rc < 0)
         return NULL;
     struct raster *mask = raster_new(MATTE_NET_SIDE, MATTE_NET_SIDE, 1);
-    memcpy(mask->values, nn_output(net, 0, &shape), (size_t)MATTE_NET_SIDE * MATTE_NET_SIDE * sizeof(float));
+    memcpy(mask->values, nn_output(net, 0, &shape),
+           (size_t)MATTE_NET_SIDE * MATTE_NET_SIDE * sizeof(float));
     return mask;
 }
 
@@ -46,8 +47,8 @@ struct pieces {
 };
 
 /* Marks the piece around `start` of the pixels whose side of `level` is `above`; its area, and whether it touches the border. */
-static int piece_fill(struct pieces *pieces, const float *values, float level, bool above, int start, int label,
-                      bool *ret_border)
+static int piece_fill(struct pieces *pieces, const float *values, float level, bool above,
+                      int start, int label, bool *ret_border)
 {
     int area = 0, top = 0;
     pieces->stack[top++] = start;
@@ -55,7 +56,8 @@ static int piece_fill(struct pieces *pieces, const float *values, float level, b
     *ret_border = false;
     while (top > 0) {
         int at = pieces->stack[--top], x = at % pieces->width, y = at / pieces->width;
-        const int steps[4] = {x > 0 ? at - 1 : -1, x + 1 < pieces->width ? at + 1 : -1, y > 0 ? at - pieces->width : -1,
+        const int steps[4] = {x > 0 ? at - 1 : -1, x + 1 < pieces->width ? at + 1 : -1,
+                              y > 0 ? at - pieces->width : -1,
                               y + 1 < pieces->height ? at + pieces->width : -1};
         area++;
         for (int k = 0; k < 4; k++) {
@@ -74,7 +76,8 @@ static int piece_fill(struct pieces *pieces, const float *values, float level, b
 static void pieces_start(struct pieces *pieces, const struct raster *mask)
 {
     size_t count = (size_t)mask->width * (size_t)mask->height;
-    *pieces = (struct pieces){mask->width, mask->height, mem_array(count, sizeof(int)), mem_array(count, sizeof(int))};
+    *pieces = (struct pieces){mask->width, mask->height, mem_array(count, sizeof(int)),
+                              mem_array(count, sizeof(int))};
 }
 
 static void pieces_finish(struct pieces *pieces)
@@ -137,15 +140,17 @@ static void box_mean(struct raster *raster, int radius)
 }
 
 /* Per pixel: red, green, blue, mask and their products, then averaged. */
-static struct raster *guide_moments(const struct raster *guide, const struct raster *mask, int radius)
+static struct raster *guide_moments(const struct raster *guide, const struct raster *mask,
+                                    int radius)
 {
     struct raster *moments = raster_new(guide->width, guide->height, 13);
     size_t count = (size_t)guide->width * (size_t)guide->height;
     for (size_t i = 0; i < count; i++) {
         const float *c = guide->values + 3 * i;
         float p = mask->values[i];
-        const float row[13] = {c[0],        c[1],        c[2],        p,        c[0] * p, c[1] * p, c[2] * p,
-                               c[0] * c[0], c[0] * c[1], c[0] * c[2], c[1] * c[1], c[1] * c[2], c[2] * c[2]};
+        const float row[13] = {c[0],        c[1],        c[2],        p,           c[0] * p,
+                               c[1] * p,    c[2] * p,    c[0] * c[0], c[0] * c[1], c[0] * c[2],
+                               c[1] * c[1], c[1] * c[2], c[2] * c[2]};
         memcpy(moments->values + 13 * i, row, sizeof(row));
     }
     box_mean(moments, radius);
@@ -168,7 +173,8 @@ static void guide_solve(const float m[13], float ret_model[4])
     ret_model[3] = m[3] - ret_model[0] * m[0] - ret_model[1] * m[1] - ret_model[2] * m[2];
 }
 
-static struct raster *guide_models(const struct raster *guide, const struct raster *mask, int radius)
+static struct raster *guide_models(const struct raster *guide, const struct raster *mask,
+                                   int radius)
 {
     struct raster *moments = guide_moments(guide, mask, radius);
     struct raster *models = raster_new(guide->width, guide->height, 4);
@@ -221,7 +227,8 @@ static void refine_rows(void *context, int first, int last)
 
 static struct picture *refine(const struct picture *photo, const struct raster *rough)
 {
-    double scale = (double)MATTE_GUIDE_SIDE_MAX / (photo->width > photo->height ? photo->width : photo->height);
+    double scale = (double)MATTE_GUIDE_SIDE_MAX /
+                   (photo->width > photo->height ? photo->width : photo->height);
     scale = scale < 1 ? scale : 1;
     int width = (int)fmax(1, photo->width * scale), height = (int)fmax(1, photo->height * scale);
     const struct raster_part whole = {0, 0, photo->width, photo->height, false};
@@ -246,7 +253,8 @@ struct sides {
 };
 
 /* Weighted means of the photo's colours, near ones where there are any, else from further away. */
-static struct raster *side_colours(const struct raster *photo, const struct raster *matte, bool front)
+static struct raster *side_colours(const struct raster *photo, const struct raster *matte,
+                                   bool front)
 {
     struct raster *result = raster_new(photo->width, photo->height, 3);
     size_t count = (size_t)photo->width * (size_t)photo->height;
@@ -260,9 +268,11 @@ static struct raster *side_colours(const struct raster *photo, const struct rast
                 sum->values[4 * i + (size_t)c] = photo->values[3 * i + (size_t)c] * weight;
             sum->values[4 * i + 3] = weight;
         }
-        raster_blur(sum, reach[pass] * (float)(photo->width > photo->height ? photo->width : photo->height));
+        raster_blur(sum, reach[pass] *
+                             (float)(photo->width > photo->height ? photo->width : photo->height));
         for (size_t i = 0; i < count; i++) {
-            float weight = sum->values[4 * i + 3], trust = pass == 0 ? 1 : raster_smoothstep(0.02f, 0.2f, weight);
+            float weight = sum->values[4 * i + 3],
+                  trust = pass == 0 ? 1 : raster_smoothstep(0.02f, 0.2f, weight);
             for (int c = 0; c < 3; c++) {
                 float *to = &result->values[3 * i + (size_t)c];
                 *to += (sum->values[4 * i + (size_t)c] / fmaxf(weight, 1e-9f) - *to) * trust;
@@ -273,9 +283,11 @@ static struct raster *side_colours(const struct raster *photo, const struct rast
     return result;
 }
 
-static void sides_find(const struct picture *photo, const struct picture *matte, struct sides *ret_sides)
+static void sides_find(const struct picture *photo, const struct picture *matte,
+                       struct sides *ret_sides)
 {
-    double scale = (double)MATTE_COLOUR_SIDE_MAX / (photo->width > photo->height ? photo->width : photo->height);
+    double scale = (double)MATTE_COLOUR_SIDE_MAX /
+                   (photo->width > photo->height ? photo->width : photo->height);
     scale = scale < 1 ? scale : 1;
     int width = (int)fmax(1, photo->width * scale), height = (int)fmax(1, photo->height * scale);
     const struct raster_part whole = {0, 0, photo->width, photo->height, false};
@@ -313,7 +325,8 @@ static void edge_pixel(const struct edge *job, int x, int y)
     float trust = raster_smoothstep(0.06f, 0.30f, apart);
     float mix = raster_clamp(along / fmaxf(apart, 1e-4f), 0, 1);
     if (!job->colours) {
-        float corrected = alpha + (fminf(alpha, raster_smoothstep(0.12f, 0.92f, mix)) - alpha) * trust;
+        float corrected =
+            alpha + (fminf(alpha, raster_smoothstep(0.12f, 0.92f, mix)) - alpha) * trust;
         *alpha_at = (uint8_t)(corrected * 255 + 0.5f);
         return;
     }
@@ -341,7 +354,8 @@ static void edge_rows(void *context, int first, int last)
 }
 
 /* Only around the edge: a shirt inside may have the background's colour. */
-static void correct_edge(const struct picture *photo, struct picture *matte, const struct sides *sides)
+static void correct_edge(const struct picture *photo, struct picture *matte,
+                         const struct sides *sides)
 {
     struct picture *before = picture_copy(matte);
     const struct raster_part whole = {0, 0, photo->width, photo->height, false};
@@ -355,14 +369,16 @@ static void correct_edge(const struct picture *photo, struct picture *matte, con
             float around = raster_at(near, (float)x / 2, (float)y / 2, 0);
             float inside = raster_smoothstep(0.90f, 0.985f, around);
             uint8_t *at = picture_at(matte, x, y);
-            *at = (uint8_t)((float)*at + ((float)*picture_at(before, x, y) - (float)*at) * inside + 0.5f);
+            *at = (uint8_t)((float)*at + ((float)*picture_at(before, x, y) - (float)*at) * inside +
+                            0.5f);
         }
     }
     raster_free(near);
     picture_free(before);
 }
 
-static struct picture *clean_colours(const struct picture *photo, const struct picture *matte, const struct sides *sides)
+static struct picture *clean_colours(const struct picture *photo, const struct picture *matte,
+                                     const struct sides *sides)
 {
     struct picture *colours = picture_copy(photo);
     struct edge job = {photo, (struct picture *)(uintptr_t)matte, colours, sides};
@@ -385,8 +401,9 @@ struct picture *matte_colours(const struct picture *photo, const struct picture 
     return colours;
 }
 
-int matte_person(const struct picture *photo, const struct media_assets *assets, const struct media_monitor *monitor,
-                 struct picture **ret_matte, struct picture **ret_colours, struct err *err)
+int matte_person(const struct picture *photo, const struct media_assets *assets,
+                 const struct media_monitor *monitor, struct picture **ret_matte,
+                 struct picture **ret_colours, struct err *err)
 {
     int rc;
     *ret_matte = *ret_colours = NULL;

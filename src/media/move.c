@@ -9,7 +9,8 @@
 struct move {
     const char *name;
     const char *words; /* separated by | */
-    float from_x, to_x, from_y, to_y, anchor, pan_x, pan_y, from_dolly, to_dolly, from_zoom, to_zoom, roll;
+    float from_x, to_x, from_y, to_y, anchor, pan_x, pan_y, from_dolly, to_dolly, from_zoom,
+        to_zoom, roll;
     int round; /* 0 there, 1 in a circle, 2 wandering */
 };
 
@@ -84,8 +85,10 @@ static float between(float from, float to, float t)
 static void wander(const struct move *move, float t, struct parallax_pose *pose)
 {
     float turn = t * tau;
-    pose->shift_x = 0.01f * move->to_x * (0.6f * sinf(turn) + 0.4f * sinf(2 * turn + 1.3f) - 0.385f);
-    pose->shift_y = 0.01f * move->to_y * (0.6f * sinf(turn + 2.1f) + 0.4f * sinf(3 * turn) - 0.518f);
+    pose->shift_x =
+        0.01f * move->to_x * (0.6f * sinf(turn) + 0.4f * sinf(2 * turn + 1.3f) - 0.385f);
+    pose->shift_y =
+        0.01f * move->to_y * (0.6f * sinf(turn + 2.1f) + 0.4f * sinf(3 * turn) - 0.518f);
     pose->roll = move->roll * tau / 360 * (0.5f * sinf(turn + 0.7f) + 0.5f * sinf(2 * turn));
     pose->zoom = move->to_zoom * 0.01f;
 }
@@ -114,7 +117,8 @@ void move_pose(const struct move *move, float t, bool closed, float strength,
         pose->zoom = between(move->from_zoom, move->to_zoom, way);
         pose->roll = move->roll * tau / 360 * (way - 0.5f);
     }
-    float *scaled[] = {&pose->shift_x, &pose->shift_y, &pose->pan_x, &pose->pan_y, &pose->dolly, &pose->roll};
+    float *scaled[] = {&pose->shift_x, &pose->shift_y, &pose->pan_x,
+                       &pose->pan_y,   &pose->dolly,   &pose->roll};
     for (size_t i = 0; i < TABLE_SIZE(scaled); i++)
         *scaled[i] *= strength;
     pose->zoom = 1 + (pose->zoom - 1) * strength;

@@ -13,7 +13,13 @@
  * point; colours are mixed in eighths of bytes of 32-bit pixels. Two threads share the rows, and each pixel depends
  * on nothing but the frame's numbers, so the same input gives the same bytes on any machine.
  */
-enum { CELL_X = 16, CELL_Y = 8, GRAIN_SIDE = 256, FRONT_NEARNESS_PERCENT = 160, LINEAR_STEPS = 8192 };
+enum {
+    CELL_X = 16,
+    CELL_Y = 8,
+    GRAIN_SIDE = 256,
+    FRONT_NEARNESS_PERCENT = 160,
+    LINEAR_STEPS = 8192
+};
 
 #define NEARNESS_MAX 2.0f
 
@@ -33,7 +39,7 @@ struct parallax {
     uint16_t *vignette;                 /* 0..256 for blocks of 8 pixels */
     int8_t *grain;                      /* GRAIN_SIDE rows of GRAIN_SIDE pixels, each four times */
     uint32_t *frame;
-    uint16_t linear[256];               /* of sRGB, 0..LINEAR_STEPS */
+    uint16_t linear[256]; /* of sRGB, 0..LINEAR_STEPS */
     uint8_t encoded[LINEAR_STEPS + 1];
 };
 
@@ -114,7 +120,8 @@ static void prepare_finish(struct parallax *p)
             float wide = aspect > 1 ? 1 : aspect, tall = aspect > 1 ? 1 / aspect : 1;
             float r = sqrtf(u * u * wide + v * v * tall) * 0.78f;
             float dark = raster_smoothstep(0.35f, 1.15f, r) * p->info.vignette;
-            p->vignette[(size_t)y * (size_t)blocks + (size_t)b] = (uint16_t)(256 * (1 - dark) + 0.5f);
+            p->vignette[(size_t)y * (size_t)blocks + (size_t)b] =
+                (uint16_t)(256 * (1 - dark) + 0.5f);
         }
     }
     struct raster *noise = raster_new(GRAIN_SIDE, GRAIN_SIDE, 1);
@@ -123,7 +130,8 @@ static void prepare_finish(struct parallax *p)
     raster_blur(noise, 0.55f);
     p->grain = mem_array((size_t)GRAIN_SIDE * GRAIN_SIDE * 4, 1);
     for (size_t i = 0; i < (size_t)GRAIN_SIDE * GRAIN_SIDE * 4; i++)
-        p->grain[i] = (int8_t)lrintf(raster_clamp(noise->values[i / 4] * 26 * p->info.grain, -30, 30));
+        p->grain[i] =
+            (int8_t)lrintf(raster_clamp(noise->values[i / 4] * 26 * p->info.grain, -30, 30));
     raster_free(noise);
 }
 
@@ -245,15 +253,20 @@ static void sheet_run_outside(const struct sheet *sheet, int32_t x, int32_t y, i
     int32_t right = (sheet->width - 1) << 16, bottom = (sheet->height - 1) << 16;
     for (int i = 0; i < count; i++, x += step_x, y += step_y) {
         uint32_t pair[2];
-        int32_t at_x = x < 0 ? 0 : x > right ? right : x, at_y = y < 0 ? 0 : y > bottom ? bottom : y;
+        int32_t at_x = x < 0       ? 0
+                       : x > right ? right
+                                   : x,
+                at_y = y < 0        ? 0
+                       : y > bottom ? bottom
+                                    : y;
         sheet_run_inside(sheet, at_x, at_y, 0, 0, 2, pair);
         to[i] = pair[0];
     }
 }
 
 /* `count` (even) pixels from a run through the sheet. */
-static void sheet_run(const struct sheet *sheet, int32_t x, int32_t y, int32_t step_x, int32_t step_y,
-                      int count, uint32_t *to)
+static void sheet_run(const struct sheet *sheet, int32_t x, int32_t y, int32_t step_x,
+                      int32_t step_y, int count, uint32_t *to)
 {
     int32_t right = (sheet->width - 1) << 16, bottom = (sheet->height - 1) << 16;
     int64_t end_x = x + (int64_t)step_x * count, end_y = y + (int64_t)step_y * count;
@@ -266,8 +279,10 @@ static void shot_clean_row(const struct shot *shot, int y, uint32_t *row)
 {
     const struct parallax *p = shot->p;
     int j = y / CELL_Y, part = y % CELL_Y;
-    const int32_t *top_x = p->source_x + (size_t)j * (size_t)p->columns, *low_x = top_x + p->columns;
-    const int32_t *top_y = p->source_y + (size_t)j * (size_t)p->columns, *low_y = top_y + p->columns;
+    const int32_t *top_x = p->source_x + (size_t)j * (size_t)p->columns,
+                  *low_x = top_x + p->columns;
+    const int32_t *top_y = p->source_y + (size_t)j * (size_t)p->columns,
+                  *low_y = top_y + p->columns;
     int32_t x = top_x[0] + (low_x[0] - top_x[0]) / CELL_Y * part;
     int32_t at_y = top_y[0] + (low_y[0] - top_y[0]) / CELL_Y * part;
     for (int i = 0; i + 1 < p->columns; i++) {
@@ -295,8 +310,8 @@ static uint32_t over_pixel(const struct parallax *p, uint32_t below, uint32_t ov
 }
 
 /* Lays a sheet that moves as a whole over rows first..last of the frame. */
-static void shot_sheet(const struct shot *shot, const struct sheet *sheet, float nearness, int first,
-                       int last)
+static void shot_sheet(const struct shot *shot, const struct sheet *sheet, float nearness,
+                       int first, int last)
 {
     int width = shot->p->info.width, stride = (shot->p->columns - 1) * CELL_X;
     float x0, y0, x1, y1, x2, y2;
@@ -337,7 +352,8 @@ static void shot_particle(const struct shot *shot, struct particle_mark *mark)
     float height = (float)info->height;
     float x, y;
     shot_source(shot, mark->nearness, mark->x * height, mark->y * height, &x, &y);
-    float scale = shot->pose->zoom / (1 - shot->pose->dolly * (mark->nearness > 1 ? 1 : mark->nearness));
+    float scale =
+        shot->pose->zoom / (1 - shot->pose->dolly * (mark->nearness > 1 ? 1 : mark->nearness));
     mark->x -= (x - (float)info->margin) / height - mark->x;
     mark->y -= (y - (float)info->margin) / height - mark->y;
     mark->radius *= scale;
@@ -375,7 +391,8 @@ static void shot_finish_row(const struct shot *shot, int y)
     const uint8_t *from = (const uint8_t *)(p->frame + (size_t)y * (size_t)stride);
     const uint16_t *vignette = p->vignette + (size_t)y * (size_t)blocks;
     uint32_t turn = raster_hash(shot->frame, 17, 3);
-    const int8_t *grain = p->grain + (size_t)(((uint32_t)y + (turn >> 8)) % GRAIN_SIDE) * GRAIN_SIDE * 4;
+    const int8_t *grain =
+        p->grain + (size_t)(((uint32_t)y + (turn >> 8)) % GRAIN_SIDE) * GRAIN_SIDE * 4;
     uint32_t start = (turn % GRAIN_SIDE) & ~7u;
     int light = (int)lrintf(raster_clamp(shot->pose->light, 0, 1) * 256);
     uint8_t *to = picture_at(shot->rgb, 0, y);

@@ -11,12 +11,12 @@
 /* All zero and zoom 1, light 1 is the still. Lengths are in frame widths at the subject's distance. */
 struct parallax_pose {
     float shift_x, shift_y; /* the camera moves right, down */
-    float anchor;           /* 1: turned so that the subject stays where it is; 0: looks straight ahead */
-    float pan_x, pan_y;     /* the camera turns right, down: everything moves alike */
-    float dolly;            /* ahead, in parts of the subject's distance; below 1 */
-    float zoom;             /* of the lens */
-    float roll;             /* radians, clockwise */
-    float light;            /* 0.9..1 of the brightness */
+    float anchor; /* 1: turned so that the subject stays where it is; 0: looks straight ahead */
+    float pan_x, pan_y; /* the camera turns right, down: everything moves alike */
+    float dolly;        /* ahead, in parts of the subject's distance; below 1 */
+    float zoom;         /* of the lens */
+    float roll;         /* radians, clockwise */
+    float light;        /* 0.9..1 of the brightness */
 };
 
 static const struct parallax_pose parallax_still = {.zoom = 1, .light = 1};

@@ -25,8 +25,8 @@ void picture_free(struct picture *picture); /* NULL allowed */
 
 static inline uint8_t *picture_at(const struct picture *picture, int x, int y)
 {
-    return picture->pixels + ((size_t)y * (size_t)picture->width + (size_t)x) *
-                                 (size_t)picture->channels;
+    return picture->pixels +
+           ((size_t)y * (size_t)picture->width + (size_t)x) * (size_t)picture->channels;
 }
 
 CLEANUP_DEFINE(picture, struct picture, picture_free);

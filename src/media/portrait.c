@@ -16,7 +16,8 @@ static struct picture *without_alpha(struct picture *photo)
     for (size_t i = 0; i < count; i++) {
         unsigned alpha = photo->pixels[4 * i + 3];
         for (size_t c = 0; c < 3; c++)
-            flat->pixels[3 * i + c] = (uint8_t)((photo->pixels[4 * i + c] * alpha + 255 * (255 - alpha) + 127) / 255);
+            flat->pixels[3 * i + c] =
+                (uint8_t)((photo->pixels[4 * i + c] * alpha + 255 * (255 - alpha) + 127) / 255);
     }
     picture_free(photo);
     return flat;
@@ -40,11 +41,13 @@ static int find_faces(struct portrait *portrait, const struct media_assets *asse
 }
 
 int portrait_open(struct picture *photo, const struct media_assets *assets,
-                  const struct media_monitor *monitor, struct portrait **ret_portrait, struct err *err)
+                  const struct media_monitor *monitor, struct portrait **ret_portrait,
+                  struct err *err)
 {
     struct portrait *portrait = mem_alloc(sizeof(*portrait));
     portrait->photo = without_alpha(photo);
-    int rc = matte_person(portrait->photo, assets, monitor, &portrait->matte, &portrait->colours, err);
+    int rc =
+        matte_person(portrait->photo, assets, monitor, &portrait->matte, &portrait->colours, err);
     if (rc == 0)
         rc = find_faces(portrait, assets, monitor, err);
     if (rc == ERR_UNAVAILABLE || rc == ERR_NOT_FOUND) {
@@ -82,7 +85,8 @@ void portrait_subject(const struct portrait *portrait, struct compose_subject *r
 }
 
 /* Rows and columns that the person covers. */
-static void person_box(const struct picture *matte, double *left, double *top, double *right, double *bottom)
+static void person_box(const struct picture *matte, double *left, double *top, double *right,
+                       double *bottom)
 {
     *left = matte->width;
     *top = matte->height;
@@ -165,7 +169,8 @@ void portrait_style_job(const struct portrait *portrait, const struct raster_par
     ret_job->face_count = portrait->face_count;
     for (size_t i = 0; i < portrait->face_count; i++) {
         const struct style_face *face = &portrait->faces[i];
-        ret_job->faces[i] = (struct style_face){(face->x - part->x) * scale, (face->y - part->y) * scale,
-                                                face->width * scale, face->height * scale};
+        ret_job->faces[i] =
+            (struct style_face){(face->x - part->x) * scale, (face->y - part->y) * scale,
+                                face->width * scale, face->height * scale};
     }
 }

@@ -11,9 +11,9 @@
 #include "media/style/style.h"
 
 struct portrait {
-    struct picture *photo;   /* RGB */
-    struct picture *matte;   /* 1 channel; NULL when there is nobody */
-    struct picture *colours; /* RGB foreground colours; NULL without a matte */
+    struct picture *photo;                    /* RGB */
+    struct picture *matte;                    /* 1 channel; NULL when there is nobody */
+    struct picture *colours;                  /* RGB foreground colours; NULL without a matte */
     struct style_face faces[STYLE_FACES_MAX]; /* the largest first */
     size_t face_count;
     double eyes_x, eyes_y; /* of the largest face */

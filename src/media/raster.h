@@ -47,8 +47,8 @@ enum raster_light { RASTER_LINEAR, RASTER_AS_IS /* value / 255 */ };
 
 /* The part resampled to width x height. Alpha (channel 4, or a 1-channel picture with RASTER_AS_IS) stays as it is; colour is not
  * premultiplied here. */
-struct raster *raster_sample(const struct picture *source, const struct raster_part *part, int width,
-                             int height, enum raster_light light);
+struct raster *raster_sample(const struct picture *source, const struct raster_part *part,
+                             int width, int height, enum raster_light light);
 struct raster *raster_resize(const struct raster *source, int width, int height);
 
 /* Nearly gaussian blur with the given standard deviation in pixels, in place; below 0.3 nothing happens. */
@@ -63,7 +63,8 @@ void raster_bands(int rows, void (*work)(void *context, int first, int last), vo
 /* Repeatable noise: a hash of three numbers, and the same as 0..1. */
 static inline uint32_t raster_hash(uint32_t a, uint32_t b, uint32_t c)
 {
-    uint32_t h = a * 0x9e3779b1u ^ (b + 0x7f4a7c15u) * 0x85ebca6bu ^ (c + 0x165667b1u) * 0xc2b2ae35u;
+    uint32_t h =
+        a * 0x9e3779b1u ^ (b + 0x7f4a7c15u) * 0x85ebca6bu ^ (c + 0x165667b1u) * 0xc2b2ae35u;
     h = (h ^ (h >> 15)) * 0x2c1b3c6du;
     h = (h ^ (h >> 12)) * 0x297a2d39u;
     return h ^ (h >> 15);

@@ -162,8 +162,8 @@ static int read_scene(struct arena *a, const struct media_assets *assets, const 
     return 0;
 }
 
-int scene_list(struct arena *a, const struct media_assets *assets, const struct scene *const **ret_scenes,
-               size_t *ret_count, struct err *err)
+int scene_list(struct arena *a, const struct media_assets *assets,
+               const struct scene *const **ret_scenes, size_t *ret_count, struct err *err)
 {
     const void *bytes;
     size_t size;
@@ -303,8 +303,8 @@ static void plate_finish(struct scene_plate *plate)
     *plate = (struct scene_plate){0};
 }
 
-static int plate_load(const struct media_assets *assets, const struct scene *scene, const char *file,
-                      struct picture **ret_picture, struct err *err)
+static int plate_load(const struct media_assets *assets, const struct scene *scene,
+                      const char *file, struct picture **ret_picture, struct err *err)
 {
     char name[256];
     snprintf(name, sizeof(name), "scenes/%s/%s", scene->id, file);

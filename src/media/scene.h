@@ -71,8 +71,8 @@ struct scene {
 };
 
 /* Every scene of the pack, in the order of scenes/index.json. In the arena. A pack without scenes gives 0 of them. */
-int scene_list(struct arena *a, const struct media_assets *assets, const struct scene *const **ret_scenes,
-               size_t *ret_count, struct err *err);
+int scene_list(struct arena *a, const struct media_assets *assets,
+               const struct scene *const **ret_scenes, size_t *ret_count, struct err *err);
 
 /* The scene or variant whose id or keyword is the longest that occurs in the text as whole words; NULL when none does. */
 const struct scene *scene_match(const struct scene *const *scenes, size_t count, const char *text);

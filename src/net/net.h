@@ -22,12 +22,12 @@ int net_loop_new(struct net_loop **ret_loop, struct err *err);
 void net_loop_free(struct net_loop *loop); /* NULL allowed; cancels what is open */
 
 struct net_result {
-    int rc;         /* 0 or a negative enum err_code */
-    struct err err; /* when rc < 0 */
-    long status;    /* HTTP status of the last answer, 0 without one */
-    uint64_t size;  /* bytes written to the file */
-    const char *content_type;  /* as the peer said, NULL */
-    int64_t retry_after_s;     /* -1 without one */
+    int rc;                   /* 0 or a negative enum err_code */
+    struct err err;           /* when rc < 0 */
+    long status;              /* HTTP status of the last answer, 0 without one */
+    uint64_t size;            /* bytes written to the file */
+    const char *content_type; /* as the peer said, NULL */
+    int64_t retry_after_s;    /* -1 without one */
 };
 
 /* Called once per request on the thread that runs net_loop_step(). */
@@ -35,16 +35,17 @@ typedef void (*net_done)(void *context, const struct net_result *result);
 
 struct net_request {
     const char *url;
-    const char *method;                /* "GET" or "POST" */
-    const char *const *headers;        /* "Name: value", ended by NULL; NULL for none */
-    const char *body;                  /* POST */
+    const char *method;         /* "GET" or "POST" */
+    const char *const *headers; /* "Name: value", ended by NULL; NULL for none */
+    const char *body;           /* POST */
     size_t body_size;
-    int output_fd;                     /* the body of a 2xx answer is written here; -1: read and dropped */
-    uint64_t max_bytes;                /* of the answer's body; ERR_TOO_LARGE over it */
-    int64_t timeout_ms;                /* whole exchange with redirects; ERR_TIMEOUT */
-    int max_redirects;                 /* 0: a redirect is an answer like any other */
+    int output_fd;      /* the body of a 2xx answer is written here; -1: read and dropped */
+    uint64_t max_bytes; /* of the answer's body; ERR_TOO_LARGE over it */
+    int64_t timeout_ms; /* whole exchange with redirects; ERR_TIMEOUT */
+    int max_redirects;  /* 0: a redirect is an answer like any other */
     bool allow_private;
-    void (*progress)(void *context, double fraction); /* may be NULL; only where the length is known */
+    void (*progress)(void *context,
+                     double fraction); /* may be NULL; only where the length is known */
     net_done done;
     void *context;
 };

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static void template_bind_when(const struct plan_template *t, struct expr *when,
-                                   bool in_fan_out, const char *path, struct plan_faults *faults)
+static void template_bind_when(const struct plan_template *t, struct expr *when, bool in_fan_out,
+                               const char *path, struct plan_faults *faults)
 {
     const struct expr_scope scope = {t, in_fan_out};
     size_t before = faults->error_count;

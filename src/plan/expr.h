@@ -7,12 +7,29 @@
 
 #include "plan/plan.h"
 
-enum expr_kind { EXPR_LITERAL, EXPR_REFERENCE, EXPR_LIST, EXPR_NOT, EXPR_AND, EXPR_OR, EXPR_COMPARE, EXPR_COALESCE };
+enum expr_kind {
+    EXPR_LITERAL,
+    EXPR_REFERENCE,
+    EXPR_LIST,
+    EXPR_NOT,
+    EXPR_AND,
+    EXPR_OR,
+    EXPR_COMPARE,
+    EXPR_COALESCE
+};
 enum expr_operator { EXPR_EQ, EXPR_NE, EXPR_LT, EXPR_LE, EXPR_GT, EXPR_GE, EXPR_IN };
 enum expr_root { EXPR_OPTIONS, EXPR_INPUTS, EXPR_STEPS, EXPR_WORKFLOW, EXPR_ITEM, EXPR_INDEX };
 
 /* What can be said about a value before it is known. */
-enum expr_type { EXPR_ANY, EXPR_NULL, EXPR_BOOLEAN, EXPR_NUMBER, EXPR_STRING, EXPR_ARRAY, EXPR_OBJECT };
+enum expr_type {
+    EXPR_ANY,
+    EXPR_NULL,
+    EXPR_BOOLEAN,
+    EXPR_NUMBER,
+    EXPR_STRING,
+    EXPR_ARRAY,
+    EXPR_OBJECT
+};
 
 struct expr_part {
     const char *name; /* NULL for an index */
@@ -21,14 +38,14 @@ struct expr_part {
 
 struct expr {
     enum expr_kind kind;
-    int column;             /* from 1 */
-    const json_t *literal;  /* owned by the arena */
+    int column;            /* from 1 */
+    const json_t *literal; /* owned by the arena */
     enum expr_root root;
     const struct expr_part *parts;
     size_t part_count;
-    int step;               /* index of the step a reference names, set by expr_bind(); -1 */
+    int step; /* index of the step a reference names, set by expr_bind(); -1 */
     enum expr_operator operation;
-    struct expr *first;     /* operands, or the items of a list, chained by next */
+    struct expr *first; /* operands, or the items of a list, chained by next */
     struct expr *next;
 };
 
@@ -92,7 +109,8 @@ struct expr_environment {
     int64_t index;
 };
 
-struct expr_value expr_evaluate(const struct expr *expr, const struct expr_environment *environment);
+struct expr_value expr_evaluate(const struct expr *expr,
+                                const struct expr_environment *environment);
 /* The value of a string with substitutions. */
 struct expr_value expr_text_evaluate(const struct expr_text *text,
                                      const struct expr_environment *environment);

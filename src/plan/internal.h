@@ -33,7 +33,7 @@ struct plan_option {
     const char *key;
     enum option_component component;
     bool required;
-    const json_t *otherwise;  /* the default, or NULL */
+    const json_t *otherwise;   /* the default, or NULL */
     const char *const *values; /* of select and multiselect */
     size_t value_count;
     bool has_min, has_max;
@@ -43,10 +43,10 @@ struct plan_option {
 
 /* A JSON value with its strings parsed: what substitution walks. */
 struct plan_value {
-    const json_t *plain;     /* a value without any expression in it; else NULL */
-    struct expr_text *text;  /* a string with expressions */
+    const json_t *plain;    /* a value without any expression in it; else NULL */
+    struct expr_text *text; /* a string with expressions */
     bool is_object;
-    const char **keys;       /* of an object */
+    const char **keys;        /* of an object */
     struct plan_value *items; /* of an object or array */
     size_t count;
 };

@@ -89,7 +89,7 @@ struct plan_step_info {
     struct plan_retry retry; /* max_attempts 1 when the template says nothing */
     int timeout_s;           /* the template's, else the step type's */
     bool continue_on_error;
-    int credits;          /* the template's, else the step type's */
+    int credits; /* the template's, else the step type's */
     bool for_each;
     const char *provider; /* "auto" or a name */
     const json_t *local;  /* an object, maybe empty */
@@ -116,9 +116,10 @@ size_t plan_options_check(const struct plan_template *t, const json_t *options,
 int plan_reference_check(const char *reference, bool http_only, struct err *err);
 
 struct plan_price {
-    int64_t total;        /* what creation reserves */
-    const char *applied;  /* "image", "video", "audio", or "steps" when the template has no list price */
-    json_t *list_price;   /* borrowed object of the template, or NULL */
+    int64_t total; /* what creation reserves */
+    /* "image", "video", "audio", or "steps" when the template has no list price */
+    const char *applied;
+    json_t *list_price; /* borrowed object of the template, or NULL */
 };
 
 /* List price for checked (or raw, unchecked) options. Cannot fail; unknown modes fall to the only price there is. */
@@ -155,7 +156,7 @@ struct plan_view {
 
 enum plan_decision_kind {
     PLAN_WAIT, /* a dependency is pending */
-    PLAN_RUN,  /* `runs`: an array of {"params": {..}, "local": {..}}, one per item (one without for_each; none for an empty list,
+    PLAN_RUN, /* `runs`: an array of {"params": {..}, "local": {..}}, one per item (one without for_each; none for an empty list,
                   which is a success with no results) */
     PLAN_SKIP, /* `reason` says why */
     PLAN_FAIL  /* `code`, `reason`, `path`: a real value is wrong */
@@ -163,7 +164,8 @@ enum plan_decision_kind {
 
 struct plan_decision {
     enum plan_decision_kind kind;
-    json_t *runs;       /* owned by the arena passed in (released with it); params checked and completed */
+    /* owned by the arena passed in (released with it); params checked and completed */
+    json_t *runs;
     const char *reason; /* arena */
     const char *path;   /* arena; place in the definition */
 };
@@ -196,7 +198,8 @@ int plan_catalog_load(const char *directory, struct plan_catalog **ret_catalog,
                       struct plan_faults *faults, struct err *err);
 void plan_catalog_free(struct plan_catalog *catalog); /* NULL allowed */
 size_t plan_catalog_count(const struct plan_catalog *catalog);
-const struct plan_template *plan_catalog_at(const struct plan_catalog *catalog, size_t index); /* by id */
+const struct plan_template *plan_catalog_at(const struct plan_catalog *catalog,
+                                            size_t index); /* by id */
 const struct plan_template *plan_catalog_find(const struct plan_catalog *catalog, const char *id);
 
 /* A row of GET /v2/workflow/templates; `detail` adds available_options, steps, outputs. New reference. */

@@ -86,8 +86,8 @@ static struct step_output *run_add_output(struct step_run *run)
     return &run->outputs[run->output_count++];
 }
 
-void step_run_add_file(struct step_run *run, int fd, const char *content_type, int width, int height,
-                       int64_t duration_ms)
+void step_run_add_file(struct step_run *run, int fd, const char *content_type, int width,
+                       int height, int64_t duration_ms)
 {
     *run_add_output(run) = (struct step_output){.content_type = content_type,
                                                 .fd = fd,

@@ -21,16 +21,16 @@ enum step_param_type {
     STEP_PARAM_INTEGER, /* min..max */
     STEP_PARAM_NUMBER,  /* min..max */
     STEP_PARAM_BOOLEAN,
-    STEP_PARAM_CHOICE,   /* string out of `values` */
-    STEP_PARAM_COLOR,    /* "#RGB", "#RRGGBB", "#RRGGBBAA" or "transparent" */
-    STEP_PARAM_GRID,     /* "WxH", 1 to 8 each, at most 16 cells */
-    STEP_PARAM_TEXTS,    /* array of strings; max_items, max_length each */
-    STEP_PARAM_IMAGE,    /* media reference: http(s), data: or reeld's own URL */
-    STEP_PARAM_IMAGES,   /* array of them; max_items */
+    STEP_PARAM_CHOICE, /* string out of `values` */
+    STEP_PARAM_COLOR,  /* "#RGB", "#RRGGBB", "#RRGGBBAA" or "transparent" */
+    STEP_PARAM_GRID,   /* "WxH", 1 to 8 each, at most 16 cells */
+    STEP_PARAM_TEXTS,  /* array of strings; max_items, max_length each */
+    STEP_PARAM_IMAGE,  /* media reference: http(s), data: or reeld's own URL */
+    STEP_PARAM_IMAGES, /* array of them; max_items */
     STEP_PARAM_VIDEO,
     STEP_PARAM_VIDEOS,
     STEP_PARAM_AUDIO,
-    STEP_PARAM_MEDIA,    /* one image or video */
+    STEP_PARAM_MEDIA, /* one image or video */
     STEP_PARAM_MEDIA_LIST,
     STEP_PARAM_OBJECT
 };
@@ -39,10 +39,10 @@ struct step_param {
     const char *name;
     enum step_param_type type;
     bool required;
-    const char *default_json; /* JSON text, or NULL for none */
-    double min, max;          /* both 0: unbounded */
-    int max_length;           /* 0: 5,000 characters */
-    int max_items;            /* 0: 16 */
+    const char *default_json;  /* JSON text, or NULL for none */
+    double min, max;           /* both 0: unbounded */
+    int max_length;            /* 0: 5,000 characters */
+    int max_items;             /* 0: 16 */
     const char *const *values; /* for CHOICE, ended by NULL */
     const char *doc;           /* one sentence */
 };
@@ -98,15 +98,17 @@ struct step_output {
 struct step_run {
     struct arena *arena;
     const struct step_type *type;
-    const json_t *params; /* checked, defaults filled; a media parameter is {"input": N} or an array of those */
-    const json_t *local;  /* the template's hints for the offline engine; an object, maybe empty */
+    const json_t *
+        params; /* checked, defaults filled; a media parameter is {"input": N} or an array of those */
+    const json_t *local; /* the template's hints for the offline engine; an object, maybe empty */
     const struct step_input *inputs;
     size_t input_count;
     uint64_t seed; /* same inputs, params and seed give the same bytes */
     struct step_host host;
     struct step_output *outputs; /* arena, filled by step_run_add_* */
     size_t output_count;
-    const char *provider; /* "local", or who served a generative step; NULL when nothing was generated */
+    /* "local", or who served a generative step; NULL when nothing was generated */
+    const char *provider;
 };
 
 struct step_type {
@@ -116,10 +118,10 @@ struct step_type {
     size_t param_count;
     enum step_result_kind result;
     enum step_place place;
-    bool generative;     /* may be sent to a provider; completions carry who served it */
-    int credits;         /* price hint for a template without prices */
-    double weight;       /* share of progress; 1.0 is about a second of work */
-    int timeout_s;       /* default time limit of one attempt */
+    bool generative; /* may be sent to a provider; completions carry who served it */
+    int credits;     /* price hint for a template without prices */
+    double weight;   /* share of progress; 1.0 is about a second of work */
+    int timeout_s;   /* default time limit of one attempt */
     /* Fills outputs; 0 or a negative error. NULL in the server. */
     int (*run)(struct step_run *run, struct err *err);
 };
@@ -163,11 +165,12 @@ int step_process_init(struct err *err);
 
 /* --- for the run functions (worker side) ------------------------------------------------------- */
 
-const char *step_run_text(const struct step_run *run, const char *name);           /* NULL when null */
+const char *step_run_text(const struct step_run *run, const char *name); /* NULL when null */
 int64_t step_run_integer(const struct step_run *run, const char *name, int64_t otherwise);
 double step_run_number(const struct step_run *run, const char *name, double otherwise);
 bool step_run_boolean(const struct step_run *run, const char *name, bool otherwise);
-const struct step_input *step_run_input(const struct step_run *run, const char *name); /* NULL when null */
+const struct step_input *step_run_input(const struct step_run *run,
+                                        const char *name); /* NULL when null */
 /* Arena array of pointers; 0 when the parameter is null or empty. */
 size_t step_run_inputs(const struct step_run *run, const char *name,
                        const struct step_input *const **ret_inputs);
@@ -178,11 +181,12 @@ int step_run_progress(struct step_run *run, double fraction, struct err *err);
 bool step_run_advance(void *run, double fraction);
 int step_run_open_output(struct step_run *run, int *ret_fd, struct err *err);
 /* Takes over `fd`. */
-void step_run_add_file(struct step_run *run, int fd, const char *content_type, int width, int height,
-                       int64_t duration_ms);
+void step_run_add_file(struct step_run *run, int fd, const char *content_type, int width,
+                       int height, int64_t duration_ms);
 void step_run_add_text(struct step_run *run, const char *text);
 int step_run_asset(struct step_run *run, const char *name, const void **ret_bytes, size_t *ret_size,
                    struct err *err);
-void step_run_note(struct step_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void step_run_note(struct step_run *run, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

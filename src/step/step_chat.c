@@ -13,26 +13,41 @@ static const char *const chat_options[] = {"InspireMe", "SuggestPrompt", "Refine
 static const char *const chat_formats[] = {"text", "json", NULL};
 
 static const struct step_param chat_params[] = {
-    {.name = "prompt", .type = STEP_PARAM_TEXT, .doc = "What to write about, or the text to work on."},
+    {.name = "prompt",
+     .type = STEP_PARAM_TEXT,
+     .doc = "What to write about, or the text to work on."},
     {.name = "system", .type = STEP_PARAM_TEXT, .doc = "How to write: a role or a tone."},
-    {.name = "image_urls", .type = STEP_PARAM_IMAGES, .max_items = 8, .doc = "Pictures the text is about."},
-    {.name = "option", .type = STEP_PARAM_CHOICE, .values = chat_options, .doc = "A ready-made task."},
-    {.name = "response_format", .type = STEP_PARAM_CHOICE, .default_json = "\"text\"", .values = chat_formats,
+    {.name = "image_urls",
+     .type = STEP_PARAM_IMAGES,
+     .max_items = 8,
+     .doc = "Pictures the text is about."},
+    {.name = "option",
+     .type = STEP_PARAM_CHOICE,
+     .values = chat_options,
+     .doc = "A ready-made task."},
+    {.name = "response_format",
+     .type = STEP_PARAM_CHOICE,
+     .default_json = "\"text\"",
+     .values = chat_formats,
      .doc = "Plain text, or a JSON object with the members text and model."},
 };
 
 static const char chat_signature[] = "(Written by rules; no model was used.)";
 
-static const char *const chat_lights[] = {"soft morning light", "golden evening light", "a single warm key light",
-                                          "cool moonlight with a warm rim", "bright overcast daylight"};
-static const char *const chat_lenses[] = {"a 35 mm lens at eye level", "an 85 mm portrait lens, shallow focus",
-                                          "a wide 24 mm lens close to the ground", "a 50 mm lens, natural perspective"};
-static const char *const chat_moods[] = {"calm and confident", "playful and full of energy", "quiet and intimate",
-                                         "grand and cinematic"};
-static const char *const chat_ideas[] = {
-    "a street musician lit by shop windows after rain", "a paper boat crossing a puddle that mirrors a skyline",
-    "a baker opening the oven before dawn, flour in the air", "a cyclist passing a wall of torn posters",
-    "an old lighthouse with its lamp lit in fog", "a market stall of oranges under a striped awning"};
+static const char *const chat_lights[] = {
+    "soft morning light", "golden evening light", "a single warm key light",
+    "cool moonlight with a warm rim", "bright overcast daylight"};
+static const char *const chat_lenses[] = {
+    "a 35 mm lens at eye level", "an 85 mm portrait lens, shallow focus",
+    "a wide 24 mm lens close to the ground", "a 50 mm lens, natural perspective"};
+static const char *const chat_moods[] = {"calm and confident", "playful and full of energy",
+                                         "quiet and intimate", "grand and cinematic"};
+static const char *const chat_ideas[] = {"a street musician lit by shop windows after rain",
+                                         "a paper boat crossing a puddle that mirrors a skyline",
+                                         "a baker opening the oven before dawn, flour in the air",
+                                         "a cyclist passing a wall of torn posters",
+                                         "an old lighthouse with its lamp lit in fog",
+                                         "a market stall of oranges under a striped awning"};
 
 static const char *chat_pick(uint64_t *seed, const char *const *list, size_t count)
 {
@@ -56,8 +71,11 @@ static const char *chat_refine(struct arena *a, const char *subject, uint64_t se
     const char *light = chat_pick(&seed, chat_lights, TABLE_SIZE(chat_lights));
     const char *lens = chat_pick(&seed, chat_lenses, TABLE_SIZE(chat_lenses));
     const char *mood = chat_pick(&seed, chat_moods, TABLE_SIZE(chat_moods));
-    return arena_printf(a, "%s, seen through %s in %s; the mood is %s. Clean background, one clear subject, natural "
-                        "skin and material textures, no text.", subject, lens, light, mood);
+    return arena_printf(
+        a,
+        "%s, seen through %s in %s; the mood is %s. Clean background, one clear subject, natural "
+        "skin and material textures, no text.",
+        subject, lens, light, mood);
 }
 
 static const char *chat_write(struct step_run *run, const char *option, const char *prompt,
@@ -68,18 +86,25 @@ static const char *chat_write(struct step_run *run, const char *option, const ch
     const char *subject = chat_first_sentence(a, prompt);
     const char *idea = chat_pick(&seed, chat_ideas, TABLE_SIZE(chat_ideas));
     if (option && strcmp(option, "InspireMe") == 0)
-        return *subject ? arena_printf(a, "%s meets %s.", subject, idea) : arena_printf(a, "Picture %s.", idea);
+        return *subject ? arena_printf(a, "%s meets %s.", subject, idea)
+                        : arena_printf(a, "Picture %s.", idea);
     if (option && strcmp(option, "SuggestPrompt") == 0)
         return chat_refine(a, *subject ? subject : idea, seed);
     if (option && strcmp(option, "RefinePrompt") == 0)
         return chat_refine(a, *subject ? subject : idea, seed);
     if (option && strcmp(option, "Image2Prompt") == 0)
-        return chat_refine(a, arena_printf(a, "The subject of %s%s%s", image_count > 1 ? "these pictures" : "this picture",
-                                           *subject ? ": " : "", subject), seed);
+        return chat_refine(a,
+                           arena_printf(a, "The subject of %s%s%s",
+                                        image_count > 1 ? "these pictures" : "this picture",
+                                        *subject ? ": " : "", subject),
+                           seed);
     if (system)
-        return arena_printf(a, "%s. In the voice asked for (%s): keep it short, show one thing, end on an invitation.",
-                            *subject ? subject : idea, chat_first_sentence(a, system));
-    return arena_printf(a, "%s. Keep it short, show one thing, end on an invitation.", *subject ? subject : idea);
+        return arena_printf(
+            a,
+            "%s. In the voice asked for (%s): keep it short, show one thing, end on an invitation.",
+            *subject ? subject : idea, chat_first_sentence(a, system));
+    return arena_printf(a, "%s. Keep it short, show one thing, end on an invitation.",
+                        *subject ? subject : idea);
 }
 
 static int chat_run(struct step_run *run, struct err *err)
@@ -90,8 +115,10 @@ static int chat_run(struct step_run *run, struct err *err)
     const char *format = step_run_text(run, "response_format");
     size_t image_count = step_run_inputs(run, "image_urls", &images);
     if (!prompt && !option && image_count == 0)
-        return err_set(err, ERR_BAD_INPUT, "/prompt", "chat needs a prompt, an option or pictures.");
-    const char *text = chat_write(run, option, prompt ? prompt : "", step_run_text(run, "system"), image_count);
+        return err_set(err, ERR_BAD_INPUT, "/prompt",
+                       "chat needs a prompt, an option or pictures.");
+    const char *text =
+        chat_write(run, option, prompt ? prompt : "", step_run_text(run, "system"), image_count);
     if (format && strcmp(format, "json") == 0) {
         CLEANUP(json) json_t *body = json_pack("{s:s, s:n}", "text", text, "model");
         step_run_add_text(run, json_arena_text(run->arena, body));

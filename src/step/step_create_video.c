@@ -1,6 +1,7 @@
 #include "step/step.h"
 
-static const char *const aspect_ratios[] = {"16:9", "3:2", "4:3", "1:1", "3:4", "2:3", "9:16", NULL};
+static const char *const aspect_ratios[] = {"16:9", "3:2", "4:3",  "1:1",
+                                            "3:4",  "2:3", "9:16", NULL};
 
 static const struct step_param params[] = {
     {.name = "image_url",

@@ -1,6 +1,7 @@
 #include "step/step.h"
 
-static const char *const aspect_ratios[] = {"16:9", "3:2", "4:3", "1:1", "3:4", "2:3", "9:16", NULL};
+static const char *const aspect_ratios[] = {"16:9", "3:2", "4:3",  "1:1",
+                                            "3:4",  "2:3", "9:16", NULL};
 
 static const char *const style_names[] = {
 #define STYLE(name) #name,
@@ -16,7 +17,8 @@ static const struct step_param params[] = {
     {.name = "prompt",
      .type = STEP_PARAM_TEXT,
      .default_json = "\"\"",
-     .doc = "What the picture is to become; its words choose scene, weather, light and style offline."},
+     .doc = "What the picture is to become; its words choose scene, weather, light and style "
+            "offline."},
     {.name = "aspect_ratio",
      .type = STEP_PARAM_CHOICE,
      .default_json = "\"16:9\"",
@@ -135,7 +137,8 @@ static int run(struct step_run *run, struct err *err)
         progress.from = 0.2 + 0.8 * (double)i / (double)quantity;
         progress.share = 0.8 / (double)quantity;
         struct look_result result = {0};
-        rc = look_make(&plan, portrait, width, height, run->seed + (uint64_t)i, &monitor, &result, err);
+        rc = look_make(&plan, portrait, width, height, run->seed + (uint64_t)i, &monitor, &result,
+                       err);
         if (rc == 0)
             rc = add_picture(run, &result, err);
         look_result_finish(&result);

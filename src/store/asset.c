@@ -20,8 +20,8 @@ struct input_op {
 int store_blob_use(struct store *store, const char *workflow_id, const char *sha256,
                    struct err *err)
 {
-    return db_run(store->writer, QUERY_BLOB_USE,
-                  DB_VALUES(DB_TEXT(workflow_id), DB_TEXT(sha256)), NULL, err);
+    return db_run(store->writer, QUERY_BLOB_USE, DB_VALUES(DB_TEXT(workflow_id), DB_TEXT(sha256)),
+                  NULL, err);
 }
 
 int store_blob_used(struct store *store, const char *sha256, bool *ret_used, struct err *err)
@@ -61,8 +61,8 @@ void store_input_add(struct store *store, const char *workflow_id, const char *u
     store_op_submit(store, &input->op);
 }
 
-int store_input_find(struct store *store, struct arena *a, const char *workflow_id,
-                     const char *url, const char **ret_sha256, struct err *err)
+int store_input_find(struct store *store, struct arena *a, const char *workflow_id, const char *url,
+                     const char **ret_sha256, struct err *err)
 {
     return store_read_text(store, a, QUERY_INPUT_FIND,
                            DB_VALUES(DB_TEXT(workflow_id), DB_TEXT(url)), ret_sha256, err);
@@ -75,8 +75,8 @@ static int asset_run(struct store *store, struct store_op *op, struct err *err)
     const struct store_asset *asset = &((const struct asset_op *)op)->asset;
     return db_run(store->writer, QUERY_ASSET_ADD,
                   DB_VALUES(DB_TEXT(asset->id), DB_TEXT(asset->customer), DB_TEXT(asset->sha256),
-                            DB_TEXT(asset->content_type), DB_TEXT(asset->name),
-                            DB_INT(asset->size), DB_INT(asset->created_at)),
+                            DB_TEXT(asset->content_type), DB_TEXT(asset->name), DB_INT(asset->size),
+                            DB_INT(asset->created_at)),
                   NULL, err);
 }
 

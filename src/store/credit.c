@@ -92,8 +92,9 @@ int store_credit_balance(struct store *store, const char *customer, int64_t *ret
     }
     db_rows_end(&rows);
     store_reader_return(store, db);
-    return rc == 0 ? err_set(err, ERR_NOT_FOUND, NULL, "There is no such customer.")
-                   : rc < 0 ? rc : 0;
+    return rc == 0  ? err_set(err, ERR_NOT_FOUND, NULL, "There is no such customer.")
+           : rc < 0 ? rc
+                    : 0;
 }
 
 int store_ledger_list(struct store *store, struct arena *a, const char *customer,

@@ -45,9 +45,8 @@ static int db_migrate_steps(struct db *db, struct err *err)
     const struct db_driver *driver = db->driver;
     int64_t newest = driver->migrations[driver->migration_count - 1].version;
     int64_t version = 0;
-    int rc = db_script(db,
-                       "CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT PRIMARY KEY)",
-                       err);
+    int rc = db_script(
+        db, "CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT PRIMARY KEY)", err);
     if (rc == 0)
         rc = db_schema_version(db, &version, err);
     if (rc == 0 && version > newest)

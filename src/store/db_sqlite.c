@@ -69,7 +69,8 @@ static int sqlite_fault(sqlite3 *connection, int code, struct err *err)
         return err_set(err, ERR_STORAGE, NULL, "The database ran out of memory.");
     case SQLITE_CONSTRAINT:
         if (code == SQLITE_CONSTRAINT_FOREIGNKEY)
-            return err_set(err, ERR_NOT_FOUND, NULL, "The object that this belongs to is not there.");
+            return err_set(err, ERR_NOT_FOUND, NULL,
+                           "The object that this belongs to is not there.");
         if (code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_UNIQUE)
             return err_set_default(err, ERR_EXISTS);
         break;
@@ -249,9 +250,12 @@ static int sqlite_open(const char *location, enum db_role role, struct db **ret_
 static int sqlite_transact(struct db *base, enum db_verb verb, struct err *err)
 {
     static const char *const texts[] = {
-        [DB_BEGIN_READ] = "BEGIN",        [DB_BEGIN_WRITE] = "BEGIN IMMEDIATE",
-        [DB_COMMIT] = "COMMIT",           [DB_ROLLBACK] = "ROLLBACK",
-        [DB_SAVEPOINT] = "SAVEPOINT one", [DB_RELEASE] = "RELEASE one",
+        [DB_BEGIN_READ] = "BEGIN",
+        [DB_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+        [DB_COMMIT] = "COMMIT",
+        [DB_ROLLBACK] = "ROLLBACK",
+        [DB_SAVEPOINT] = "SAVEPOINT one",
+        [DB_RELEASE] = "RELEASE one",
         [DB_ROLLBACK_TO] = "ROLLBACK TO one",
     };
     struct db_sqlite *db = (struct db_sqlite *)base;
@@ -313,11 +317,11 @@ static int sqlite_query(struct db *base, enum query_id id, const struct db_value
     struct db_statement *statement = db->statements[id];
     assert((int)count == statement->value_count);
     for (size_t i = 0; i < count; i++) {
-        int code = values[i].kind == DB_VALUE_INT
-                       ? sqlite3_bind_int64(statement->statement, statement->index[i],
-                                            values[i].number)
-                       : sqlite3_bind_text(statement->statement, statement->index[i],
-                                           values[i].text, -1, SQLITE_STATIC);
+        int code =
+            values[i].kind == DB_VALUE_INT
+                ? sqlite3_bind_int64(statement->statement, statement->index[i], values[i].number)
+                : sqlite3_bind_text(statement->statement, statement->index[i], values[i].text, -1,
+                                    SQLITE_STATIC);
         if (code != SQLITE_OK)
             return sqlite_fault(db->connection, code, err);
     }
@@ -330,8 +334,7 @@ static int sqlite_step(struct db_statement *statement, struct err *err)
     int code = sqlite3_step(statement->statement);
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         return sqlite_fault(statement->db->connection, code, err);
-    if (statement->writes &&
-        (code == SQLITE_ROW || sqlite3_changes(statement->db->connection) > 0))
+    if (statement->writes && (code == SQLITE_ROW || sqlite3_changes(statement->db->connection) > 0))
         statement->db->base.dirty = true;
     return code == SQLITE_ROW;
 }
@@ -362,8 +365,7 @@ static int sqlite_version(struct db *base, int64_t *ret_version, struct err *err
 {
     struct db_sqlite *db = (struct db_sqlite *)base;
     sqlite3_stmt *statement;
-    int code =
-        sqlite3_prepare_v2(db->connection, "PRAGMA data_version", -1, &statement, NULL);
+    int code = sqlite3_prepare_v2(db->connection, "PRAGMA data_version", -1, &statement, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_step(statement);
     if (code == SQLITE_ROW)

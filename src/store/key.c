@@ -14,7 +14,6 @@ struct key_revoke_op {
     int64_t revoked_at;
 };
 
-
 int store_customer_ensure(struct store *store, const char *customer, struct err *err)
 {
     return db_run(store->writer, QUERY_CUSTOMER_CREATE,

@@ -62,7 +62,7 @@ struct store_key {
     const char *id;       /* UUID */
     const char *customer; /* customer id = its name */
     const char *user;
-    const char *label;     /* first characters of the key, for lists */
+    const char *label;              /* first characters of the key, for lists */
     int64_t created_at, revoked_at; /* wall us; revoked_at 0 = valid */
 };
 
@@ -130,18 +130,18 @@ struct store_workflow {
     const char *rating;          /* NULL */
     int64_t delivered_at;        /* 0: none */
     enum store_status status;
-    int progress;          /* 0..100 */
-    int64_t price;         /* reserved at creation */
+    int progress;  /* 0..100 */
+    int64_t price; /* reserved at creation */
     int64_t used_credits;
     int64_t created_at, updated_at, started_at, finished_at; /* wall us, 0: not yet */
-    const char *result_json; /* NULL until final */
-    const char *error_json;  /* NULL */
-    int64_t revision;        /* grows by 1 with every change */
+    const char *result_json;                                 /* NULL until final */
+    const char *error_json;                                  /* NULL */
+    int64_t revision;                                        /* grows by 1 with every change */
 };
 
 /* State of one task: a step, or one item of a fan-out step. */
 enum store_task_state {
-    STORE_TASK_READY,   /* to be run: waits, runs, or ran when the server died */
+    STORE_TASK_READY, /* to be run: waits, runs, or ran when the server died */
     STORE_TASK_SUCCESS,
     STORE_TASK_FAILED,
     STORE_TASK_SKIPPED
@@ -153,14 +153,15 @@ struct store_task {
     int item_count; /* 1 without for_each; 0: an empty fan-out */
     int position;   /* plan order of the step */
     enum store_task_state state;
-    int attempt;              /* from 1 */
-    int64_t not_before;       /* wall us; a retry waits until then; 0: at once */
-    const char *params_json;  /* resolved parameters, media references as strings */
-    const char *result_json;  /* array, NULL until SUCCESS. Files are {"blob": SHA256, "content_type", "width",
+    int attempt;             /* from 1 */
+    int64_t not_before;      /* wall us; a retry waits until then; 0: at once */
+    const char *params_json; /* resolved parameters, media references as strings */
+    const char *
+        result_json; /* array, NULL until SUCCESS. Files are {"blob": SHA256, "content_type", "width",
                                  "height", "duration_ms", "size"}, texts {"text": ..} */
-    const char *error_json;   /* {"code","message"}, NULL */
-    const char *reason;       /* of a skip, NULL */
-    const char *provider;     /* NULL */
+    const char *error_json; /* {"code","message"}, NULL */
+    const char *reason;     /* of a skip, NULL */
+    const char *provider;   /* NULL */
     int64_t used_credits;
     int64_t duration_ms;
     int64_t started_at, finished_at;
@@ -219,8 +220,8 @@ void store_input_add(struct store *store, const char *workflow_id, const char *u
                      const char *blob_sha256, int64_t size, const char *content_type,
                      store_done done, void *context);
 /* ERR_NOT_FOUND when it was not fetched yet. */
-int store_input_find(struct store *store, struct arena *a, const char *workflow_id,
-                     const char *url, const char **ret_sha256, struct err *err);
+int store_input_find(struct store *store, struct arena *a, const char *workflow_id, const char *url,
+                     const char **ret_sha256, struct err *err);
 
 /* --- assets ------------------------------------------------------------------------------------ */
 

@@ -65,8 +65,9 @@ static int create_reserve(struct store *store, const struct store_workflow *work
     CLEANUP(db_rows) struct db_rows rows;
     int rc = db_query(store->writer, QUERY_CUSTOMER_EXISTS, DB_VALUES(DB_TEXT(workflow->customer)),
                       &rows, err);
-    return rc == 0 ? err_set(err, ERR_NOT_FOUND, NULL, "There is no such customer.")
-                   : rc < 0 ? rc : 0;
+    return rc == 0  ? err_set(err, ERR_NOT_FOUND, NULL, "There is no such customer.")
+           : rc < 0 ? rc
+                    : 0;
 }
 
 static int create_run(struct store *store, struct store_op *op, struct err *err)
@@ -151,19 +152,18 @@ static int transition_row(struct store *store, const struct store_transition *t,
     int64_t changes;
     int rc;
     if (t->status != head->status)
-        rc = db_run(store->writer, QUERY_WORKFLOW_MOVE,
-                    DB_VALUES(DB_TEXT(t->workflow_id), DB_INT(t->expected_revision),
-                              DB_INT(t->status), DB_INT(t->progress), DB_INT(t->used_credits),
-                              DB_TEXT(t->result_json), DB_TEXT(t->error_json),
-                              DB_INT(t->started_at), DB_INT(t->finished_at),
-                              DB_INT(clock_wall_us())),
-                    &changes, err);
+        rc =
+            db_run(store->writer, QUERY_WORKFLOW_MOVE,
+                   DB_VALUES(DB_TEXT(t->workflow_id), DB_INT(t->expected_revision),
+                             DB_INT(t->status), DB_INT(t->progress), DB_INT(t->used_credits),
+                             DB_TEXT(t->result_json), DB_TEXT(t->error_json), DB_INT(t->started_at),
+                             DB_INT(t->finished_at), DB_INT(clock_wall_us())),
+                   &changes, err);
     else
         rc = db_run(store->writer, QUERY_WORKFLOW_ADVANCE,
                     DB_VALUES(DB_TEXT(t->workflow_id), DB_INT(t->expected_revision),
-                              DB_INT(t->progress), DB_INT(t->used_credits),
-                              DB_TEXT(t->result_json), DB_TEXT(t->error_json),
-                              DB_INT(t->started_at), DB_INT(t->finished_at),
+                              DB_INT(t->progress), DB_INT(t->used_credits), DB_TEXT(t->result_json),
+                              DB_TEXT(t->error_json), DB_INT(t->started_at), DB_INT(t->finished_at),
                               DB_INT(clock_wall_us())),
                     &changes, err);
     return rc == 0 && changes == 0 ? err_set_default(err, ERR_STALE) : rc;
@@ -172,16 +172,15 @@ static int transition_row(struct store *store, const struct store_transition *t,
 static int transition_task(struct store *store, const char *workflow_id,
                            const struct store_task *task, struct err *err)
 {
-    return db_run(store->writer, QUERY_TASK_PUT,
-                  DB_VALUES(DB_TEXT(workflow_id), DB_TEXT(task->step_id), DB_INT(task->item),
-                            DB_INT(task->item_count), DB_INT(task->position), DB_INT(task->state),
-                            DB_INT(task->attempt), DB_INT(task->not_before),
-                            DB_TEXT(task->params_json), DB_TEXT(task->result_json),
-                            DB_TEXT(task->error_json), DB_TEXT(task->reason),
-                            DB_TEXT(task->provider), DB_INT(task->used_credits),
-                            DB_INT(task->duration_ms), DB_INT(task->started_at),
-                            DB_INT(task->finished_at)),
-                  NULL, err);
+    return db_run(
+        store->writer, QUERY_TASK_PUT,
+        DB_VALUES(DB_TEXT(workflow_id), DB_TEXT(task->step_id), DB_INT(task->item),
+                  DB_INT(task->item_count), DB_INT(task->position), DB_INT(task->state),
+                  DB_INT(task->attempt), DB_INT(task->not_before), DB_TEXT(task->params_json),
+                  DB_TEXT(task->result_json), DB_TEXT(task->error_json), DB_TEXT(task->reason),
+                  DB_TEXT(task->provider), DB_INT(task->used_credits), DB_INT(task->duration_ms),
+                  DB_INT(task->started_at), DB_INT(task->finished_at)),
+        NULL, err);
 }
 
 static int transition_run(struct store *store, struct store_op *op, struct err *err)
@@ -234,8 +233,8 @@ static bool transition_ledger_valid(const struct store_transition *t)
         return true;
     if (strcmp(t->ledger_kind, "release") == 0)
         return t->ledger_amount > 0;
-    return t->ledger_amount <= 0 && (strcmp(t->ledger_kind, "settle") == 0 ||
-                                     strcmp(t->ledger_kind, "reserve") == 0);
+    return t->ledger_amount <= 0 &&
+           (strcmp(t->ledger_kind, "settle") == 0 || strcmp(t->ledger_kind, "reserve") == 0);
 }
 
 void store_workflow_transition(struct store *store, const struct store_transition *transition,

@@ -169,7 +169,8 @@ int wire_send(struct wire *wire, const json_t *message, const int *fds, int fd_c
               struct err *err)
 {
     if (fd_count > WIRE_FDS_MAX)
-        return err_set(err, ERR_TOO_LARGE, NULL, "More than %d files in one message.", WIRE_FDS_MAX);
+        return err_set(err, ERR_TOO_LARGE, NULL, "More than %d files in one message.",
+                       WIRE_FDS_MAX);
     struct wire_frame *frame = wire_frame_new(message);
     size_t payload = frame->size - WIRE_HEADER_SIZE;
     if (payload > WIRE_PAYLOAD_MAX) {

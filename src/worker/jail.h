@@ -16,7 +16,7 @@ struct jail_limits {
 
 enum jail_kind {
     JAIL_MEDIA, /* decoders: no network, no file system, no new processes, no new executable memory */
-    JAIL_NET    /* the outside: sockets and name resolution, no writing to the file system, no new processes */
+    JAIL_NET /* the outside: sockets and name resolution, no writing to the file system, no new processes */
 };
 
 /* Landlock where the kernel has it, seccomp and resource limits always. ERR_UNAVAILABLE with what could not be set: then the

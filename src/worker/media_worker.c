@@ -36,8 +36,7 @@ static void media_worker_take_cancel(struct media_worker *worker,
                                      const struct wire_message *message)
 {
     const char *type = json_member_string(message->json, "type");
-    if (strcmp(type, "cancel") == 0 &&
-        json_member_integer(message->json, "job", -1) == worker->job)
+    if (strcmp(type, "cancel") == 0 && json_member_integer(message->json, "job", -1) == worker->job)
         worker->cancelled = true;
 }
 
@@ -86,8 +85,7 @@ static int media_worker_open_output(void *context, int *ret_fd, struct err *err)
         return err_set(err, ERR_TOO_LARGE, NULL, "A step may have at most %d output files.",
                        WORKER_OUTPUTS_MAX);
     CLEANUP(json)
-    json_t *request =
-        json_pack("{s:s, s:I}", "type", "output", "job", (json_int_t)worker->job);
+    json_t *request = json_pack("{s:s, s:I}", "type", "output", "job", (json_int_t)worker->job);
     int rc = wire_send(worker->wire, request, NULL, 0, err);
     while (rc == 0) {
         CLEANUP(wire_message) struct wire_message message = {0};
@@ -153,9 +151,9 @@ static int media_worker_send_done(struct media_worker *worker, const struct step
     for (size_t i = 0; i < run->output_count; i++)
         json_array_append_new(results, media_worker_result(worker, &run->outputs[i]));
     CLEANUP(json)
-    json_t *message = json_pack("{s:s, s:I, s:s?, s:o}", "type", "done", "job",
-                                (json_int_t)worker->job, "provider", run->provider, "results",
-                                results);
+    json_t *message =
+        json_pack("{s:s, s:I, s:s?, s:o}", "type", "done", "job", (json_int_t)worker->job,
+                  "provider", run->provider, "results", results);
     return wire_send(worker->wire, message, NULL, 0, err);
 }
 
@@ -181,7 +179,8 @@ static int media_worker_prepare(struct media_worker *worker, struct wire_message
             return err_set(err, ERR_INTERNAL, NULL, "An input file could not be looked at: %s.",
                            strerror(errno));
         const char *path = json_string_value(json_array_get(paths, (size_t)i));
-        inputs[i] = (struct step_input){message->fds[i], (uint64_t)status.st_size, path ? path : ""};
+        inputs[i] =
+            (struct step_input){message->fds[i], (uint64_t)status.st_size, path ? path : ""};
     }
     run->inputs = inputs;
     run->input_count = (size_t)message->fd_count;
@@ -240,8 +239,7 @@ static struct pack *media_worker_map_pack(void)
     struct stat status;
     if (fstat(WORKER_PACK_FD, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
         return NULL;
-    void *bytes =
-        mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, WORKER_PACK_FD, 0);
+    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, WORKER_PACK_FD, 0);
     if (bytes == MAP_FAILED)
         return NULL;
     struct pack *pack = NULL;

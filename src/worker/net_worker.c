@@ -63,17 +63,16 @@ static void net_job_done(void *context, const struct net_result *result)
         if (worker->rc == 0)
             worker->rc = child_send_failed(worker->wire, job->number, &result->err, &worker->err);
     } else if (job->is_post) {
-        json_t *retry_after = result->retry_after_s < 0 ? json_null()
-                                                        : json_integer(result->retry_after_s);
-        net_worker_send(worker, json_pack("{s:s, s:I, s:I, s:o}", "type", "posted", "job",
-                                          (json_int_t)job->number, "status",
-                                          (json_int_t)result->status, "retry_after_s",
-                                          retry_after));
+        json_t *retry_after =
+            result->retry_after_s < 0 ? json_null() : json_integer(result->retry_after_s);
+        net_worker_send(worker,
+                        json_pack("{s:s, s:I, s:I, s:o}", "type", "posted", "job",
+                                  (json_int_t)job->number, "status", (json_int_t)result->status,
+                                  "retry_after_s", retry_after));
     } else {
         net_worker_send(worker, json_pack("{s:s, s:I, s:I, s:s?}", "type", "fetched", "job",
-                                          (json_int_t)job->number, "size",
-                                          (json_int_t)result->size, "content_type",
-                                          result->content_type));
+                                          (json_int_t)job->number, "size", (json_int_t)result->size,
+                                          "content_type", result->content_type));
     }
     net_job_free(job);
 }
@@ -169,8 +168,7 @@ static void net_worker_loop(struct net_worker *worker)
 
 int worker_net_main(const struct worker_settings *settings)
 {
-    struct net_worker worker = {.wire =
-                                    child_start("net", settings->index, WORKER_WIRE_FD, false)};
+    struct net_worker worker = {.wire = child_start("net", settings->index, WORKER_WIRE_FD, false)};
     const struct jail_limits limits = {settings->memory_bytes, settings->output_bytes,
                                        NET_WORKER_DESCRIPTORS};
     int rc = net_loop_new(&worker.loop, &worker.err);

@@ -9,12 +9,12 @@
 
 struct host {
     struct arena *arena;
-    struct step_run run; /* `outputs`, `provider`; set `seed` before host_run() */
-    struct err err;      /* of host_run() */
+    struct step_run run;         /* `outputs`, `provider`; set `seed` before host_run() */
+    struct err err;              /* of host_run() */
     const char *asset_directory; /* NULL: there is no asset */
-    double cancel_at;    /* cancelled once progress reaches this; above 1 never */
-    double progress;     /* last reported */
-    bool progress_fell;  /* a report was lower than the one before */
+    double cancel_at;            /* cancelled once progress reaches this; above 1 never */
+    double progress;             /* last reported */
+    bool progress_fell;          /* a report was lower than the one before */
     size_t progress_count, note_count;
     const char *last_note; /* NULL */
     json_t *params, *local;

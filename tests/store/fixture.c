@@ -154,8 +154,8 @@ int64_t fixture_balance(struct store *store, const char *customer)
     do {
         CLEANUP(arena) struct arena *a = arena_new();
         struct store_ledger_row *rows;
-        assert_int_equal(
-            store_ledger_list(store, a, customer, before, PAGE, &rows, &count, NULL), 0);
+        assert_int_equal(store_ledger_list(store, a, customer, before, PAGE, &rows, &count, NULL),
+                         0);
         for (size_t i = 0; i < count; i++) {
             assert_int_equal(rows[i].balance, expected);
             assert_true(sequence == -1 || rows[i].sequence == sequence - 1);

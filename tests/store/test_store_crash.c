@@ -43,8 +43,10 @@ static void *child_work(void *context)
         if (fixture_create(child->store, &w) != 0)
             _exit(8);
         child_tell(child, id, 1);
-        const struct store_transition t = {.workflow_id = id, .expected_revision = 1,
-                                           .status = STORE_CANCEL, .ledger_kind = "release",
+        const struct store_transition t = {.workflow_id = id,
+                                           .expected_revision = 1,
+                                           .status = STORE_CANCEL,
+                                           .ledger_kind = "release",
                                            .ledger_amount = PRICE};
         if (fixture_transition(child->store, &t) != 0)
             _exit(7);

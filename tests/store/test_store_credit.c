@@ -71,8 +71,7 @@ static void model_create(struct model *m, struct store *store)
     int c = rand() % CUSTOMERS;
     int64_t price = rand() % 60;
     uuid_new(m->workflows[m->count].id);
-    const struct store_workflow w =
-        fixture_workflow(m->workflows[m->count].id, m->names[c], price);
+    const struct store_workflow w = fixture_workflow(m->workflows[m->count].id, m->names[c], price);
     int rc = fixture_create(store, &w);
     assert_int_equal(rc, m->balance[c] >= price ? 0 : ERR_INSUFFICIENT_CREDIT);
     if (rc < 0)
@@ -99,7 +98,9 @@ static void model_end(struct model *m, struct store *store)
         .workflow_id = m->workflows[i].id,
         .expected_revision = m->workflows[i].revision,
         .status = success ? STORE_SUCCESS : STORE_CANCEL,
-        .ledger_kind = success ? "settle" : back > 0 ? "release" : NULL,
+        .ledger_kind = success    ? "settle"
+                       : back > 0 ? "release"
+                                  : NULL,
         .ledger_amount = success ? 0 : back,
     };
     struct store_transition stale = t;

@@ -135,8 +135,8 @@ int main(int argc, char **argv)
 {
     fixture_main(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_full_disk_is_an_error_and_passes,
-                                        fixture_new_closed, fixture_free),
+        cmocka_unit_test_setup_teardown(test_a_full_disk_is_an_error_and_passes, fixture_new_closed,
+                                        fixture_free),
         cmocka_unit_test_setup_teardown(test_an_unusable_place_is_refused, fixture_new_closed,
                                         fixture_free),
     };

@@ -90,8 +90,8 @@ static void test_a_long_queue_is_answered_in_order(void **state)
     assert_int_equal(fixture_credit(f->store, "acme", 1), 0);
     assert_int_equal(tally.good, MANY);
     assert_int_equal(fixture_balance(f->store, "acme"), (int64_t)MANY * (MANY + 1) / 2 + 1);
-    assert_int_equal(
-        store_ledger_list(f->store, f->arena, "acme", 1001, 1000, &rows, &count, NULL), 0);
+    assert_int_equal(store_ledger_list(f->store, f->arena, "acme", 1001, 1000, &rows, &count, NULL),
+                     0);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(rows[i].amount, rows[i].sequence);
 }
@@ -123,8 +123,11 @@ static void shared_own(struct shared *shared)
     if (fixture_create(shared->store, &w) != 0 || shared_revision(shared, id) != 1)
         atomic_fetch_add(&shared->failures, 1);
     const struct store_task task = {.step_id = "a", .item_count = 1, .params_json = "{}"};
-    struct store_transition t = {.workflow_id = id, .expected_revision = 1,
-                                 .status = STORE_PROCESSING, .tasks = &task, .task_count = 1};
+    struct store_transition t = {.workflow_id = id,
+                                 .expected_revision = 1,
+                                 .status = STORE_PROCESSING,
+                                 .tasks = &task,
+                                 .task_count = 1};
     if (fixture_transition(shared->store, &t) != 0 || shared_revision(shared, id) != 2)
         atomic_fetch_add(&shared->failures, 1);
     t.expected_revision = 2;
@@ -147,7 +150,7 @@ static void *shared_main(void *context)
             .progress = i,
         };
         int rc = fixture_transition(shared->store, &t);
-        atomic_fetch_add(rc == 0             ? &shared->swaps
+        atomic_fetch_add(rc == 0           ? &shared->swaps
                          : rc == ERR_STALE ? &shared->stale
                                            : &shared->failures,
                          1);
@@ -214,10 +217,8 @@ int main(int argc, char **argv)
     fixture_main(argc, argv);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_new, fixture_free)
     const struct CMUnitTest tests[] = {
-        TEST(test_one_failure_spares_its_group),
-        TEST(test_ordinary_refusals_spare_the_group),
-        TEST(test_a_long_queue_is_answered_in_order),
-        TEST(test_sixteen_threads),
+        TEST(test_one_failure_spares_its_group),      TEST(test_ordinary_refusals_spare_the_group),
+        TEST(test_a_long_queue_is_answered_in_order), TEST(test_sixteen_threads),
         TEST(test_the_log_does_not_grow_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

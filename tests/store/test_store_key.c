@@ -152,8 +152,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(test_keys_are_found_by_their_hash),
         TEST(test_revoking_is_for_ever),
-        cmocka_unit_test_setup_teardown(test_another_process_sees_a_revoked_key,
-                                        fixture_new_closed, fixture_free),
+        cmocka_unit_test_setup_teardown(test_another_process_sees_a_revoked_key, fixture_new_closed,
+                                        fixture_free),
         TEST(test_own_commits_move_the_version),
         TEST(test_settings_keep_the_first_value),
     };

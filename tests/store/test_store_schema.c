@@ -67,9 +67,8 @@ static void test_rows_survive_a_migration(void **state)
 {
     struct fixture *f = *state;
     struct db *db = schema_at(f, 1);
-    assert_int_equal(db_run(db, QUERY_CUSTOMER_CREATE, DB_VALUES(DB_TEXT("acme"), DB_INT(5)), NULL,
-                            NULL),
-                     0);
+    assert_int_equal(
+        db_run(db, QUERY_CUSTOMER_CREATE, DB_VALUES(DB_TEXT("acme"), DB_INT(5)), NULL, NULL), 0);
     assert_int_equal(
         db_run(db, QUERY_SETTING_SET, DB_VALUES(DB_TEXT("secret"), DB_TEXT("kept")), NULL, NULL),
         0);

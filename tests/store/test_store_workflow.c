@@ -90,12 +90,29 @@ static void test_transition_swaps_on_the_revision(void **state)
     const struct store_workflow w = fixture_workflow(id, "acme", 30);
     assert_int_equal(fixture_create(f->store, &w), 0);
     const struct store_task tasks[] = {
-        {.step_id = "b", .item_count = 1, .position = 1, .state = STORE_TASK_READY, .attempt = 1,
+        {.step_id = "b",
+         .item_count = 1,
+         .position = 1,
+         .state = STORE_TASK_READY,
+         .attempt = 1,
          .params_json = "{}"},
-        {.step_id = "a", .item = 1, .item_count = 2, .state = STORE_TASK_SUCCESS, .attempt = 2,
-         .result_json = "[]", .used_credits = 7, .duration_ms = 8, .started_at = 9,
-         .finished_at = 10, .provider = "p", .not_before = 11},
-        {.step_id = "a", .item = 0, .item_count = 2, .state = STORE_TASK_SKIPPED, .reason = "r",
+        {.step_id = "a",
+         .item = 1,
+         .item_count = 2,
+         .state = STORE_TASK_SUCCESS,
+         .attempt = 2,
+         .result_json = "[]",
+         .used_credits = 7,
+         .duration_ms = 8,
+         .started_at = 9,
+         .finished_at = 10,
+         .provider = "p",
+         .not_before = 11},
+        {.step_id = "a",
+         .item = 0,
+         .item_count = 2,
+         .state = STORE_TASK_SKIPPED,
+         .reason = "r",
          .error_json = "{\"code\":\"X\"}"},
     };
     struct store_transition t = {.workflow_id = id,
@@ -140,15 +157,24 @@ static void test_transition_keeps_and_replaces(void **state)
     const struct store_workflow w = fixture_workflow(id, "acme", 30);
     assert_int_equal(fixture_create(f->store, &w), 0);
     struct store_task task = {.step_id = "a", .item_count = 1, .attempt = 1};
-    struct store_transition t = {.workflow_id = id, .expected_revision = 1,
-                                 .status = STORE_PROCESSING, .progress = 10, .result_json = "[1]",
-                                 .error_json = "{}", .started_at = 5, .tasks = &task,
+    struct store_transition t = {.workflow_id = id,
+                                 .expected_revision = 1,
+                                 .status = STORE_PROCESSING,
+                                 .progress = 10,
+                                 .result_json = "[1]",
+                                 .error_json = "{}",
+                                 .started_at = 5,
+                                 .tasks = &task,
                                  .task_count = 1};
     assert_int_equal(fixture_transition(f->store, &t), 0);
     task.attempt = 2;
     task.result_json = "[{}]";
-    t = (struct store_transition){.workflow_id = id, .expected_revision = 2, .progress = 20,
-                                  .status = STORE_PROCESSING, .finished_at = 6, .tasks = &task,
+    t = (struct store_transition){.workflow_id = id,
+                                  .expected_revision = 2,
+                                  .progress = 20,
+                                  .status = STORE_PROCESSING,
+                                  .finished_at = 6,
+                                  .tasks = &task,
                                   .task_count = 1};
     assert_int_equal(fixture_transition(f->store, &t), 0);
     const struct store_workflow_full *full = fixture_get(f, id);
@@ -174,9 +200,13 @@ static void test_final_transition_moves_credits(void **state)
     store_credit_balance(f->store, "acme", &balance, &reserved, NULL);
     assert_int_equal(balance, 70);
     assert_int_equal(reserved, 30);
-    struct store_transition t = {.workflow_id = id, .expected_revision = 1, .status = STORE_FAIL,
-                                 .ledger_kind = "release", .ledger_amount = 25,
-                                 .ledger_note = "football_fan", .used_credits = 5};
+    struct store_transition t = {.workflow_id = id,
+                                 .expected_revision = 1,
+                                 .status = STORE_FAIL,
+                                 .ledger_kind = "release",
+                                 .ledger_amount = 25,
+                                 .ledger_note = "football_fan",
+                                 .used_credits = 5};
     assert_int_equal(fixture_transition(f->store, &t), 0);
     assert_int_equal(fixture_transition(f->store, &t), ERR_STALE);
     store_credit_balance(f->store, "acme", &balance, &reserved, NULL);
@@ -198,9 +228,13 @@ static void test_final_transition_moves_credits(void **state)
     uuid_new(id);
     w = fixture_workflow(id, "acme", 95);
     assert_int_equal(fixture_create(f->store, &w), 0);
-    t = (struct store_transition){.workflow_id = id, .expected_revision = 1,
-                                  .status = STORE_SUCCESS, .progress = 100, .used_credits = 105,
-                                  .ledger_kind = "settle", .ledger_amount = -10};
+    t = (struct store_transition){.workflow_id = id,
+                                  .expected_revision = 1,
+                                  .status = STORE_SUCCESS,
+                                  .progress = 100,
+                                  .used_credits = 105,
+                                  .ledger_kind = "settle",
+                                  .ledger_amount = -10};
     assert_int_equal(fixture_transition(f->store, &t), 0);
     assert_int_equal(fixture_balance(f->store, "acme"), -10);
     assert_int_equal(fixture_credit(f->store, "acme", 4), 0);
@@ -223,12 +257,11 @@ static void test_unfinished_and_counts(void **state)
     }
     static const enum store_status ends[] = {STORE_SUCCESS, STORE_FAIL, STORE_PROCESSING};
     for (int i = 0; i < 3; i++) {
-        const struct store_transition t = {.workflow_id = ids[i], .expected_revision = 1,
-                                           .status = ends[i]};
+        const struct store_transition t = {
+            .workflow_id = ids[i], .expected_revision = 1, .status = ends[i]};
         assert_int_equal(fixture_transition(f->store, &t), 0);
     }
-    assert_int_equal(
-        store_workflow_unfinished(f->store, f->arena, &unfinished, &count, NULL), 0);
+    assert_int_equal(store_workflow_unfinished(f->store, f->arena, &unfinished, &count, NULL), 0);
     assert_int_equal(count, 3);
     assert_string_equal(unfinished[0], ids[4]);
     assert_string_equal(unfinished[1], ids[3]);
@@ -259,8 +292,10 @@ static void test_blobs_inputs_and_assets(void **state)
     const struct store_workflow w = fixture_workflow(id, "acme", 0);
     assert_int_equal(fixture_create(f->store, &w), 0);
     const char *blobs[] = {hashes[0], hashes[0]};
-    const struct store_transition t = {.workflow_id = id, .expected_revision = 1,
-                                       .status = STORE_PROCESSING, .blobs = blobs,
+    const struct store_transition t = {.workflow_id = id,
+                                       .expected_revision = 1,
+                                       .status = STORE_PROCESSING,
+                                       .blobs = blobs,
                                        .blob_count = 2};
     assert_int_equal(fixture_transition(f->store, &t), 0);
     assert_int_equal(store_input_find(f->store, f->arena, id, "http://a/", &found, NULL),
@@ -274,8 +309,11 @@ static void test_blobs_inputs_and_assets(void **state)
     store_input_add(f->store, "no-such-id", "http://a/", hashes[1], 12, NULL, store_wait_done,
                     &wait);
     assert_int_equal(store_wait_finish(&wait, NULL), ERR_NOT_FOUND);
-    const struct store_asset given = {.id = asset_id, .customer = "acme", .sha256 = hashes[2],
-                                      .content_type = "image/jpeg", .size = 99};
+    const struct store_asset given = {.id = asset_id,
+                                      .customer = "acme",
+                                      .sha256 = hashes[2],
+                                      .content_type = "image/jpeg",
+                                      .size = 99};
     store_wait_init(&wait);
     store_asset_add(f->store, &given, store_wait_done, &wait);
     assert_int_equal(store_wait_finish(&wait, NULL), 0);
@@ -333,8 +371,8 @@ static void test_subscribers_hear_of_every_change_first(void **state)
     assert_int_equal(news.revision, 1);
     assert_int_equal(news.read_revision, 1);
     assert_string_equal(news.id, id);
-    struct store_transition t = {.workflow_id = id, .expected_revision = 1,
-                                 .status = STORE_PROCESSING};
+    struct store_transition t = {
+        .workflow_id = id, .expected_revision = 1, .status = STORE_PROCESSING};
     assert_int_equal(fixture_transition(f->store, &t), 0);
     assert_int_equal(news.revision, 2);
     assert_int_equal(news.read_revision, 2);

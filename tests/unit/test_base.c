@@ -69,8 +69,12 @@ static void test_clock_reads_what_it_writes(void **state)
     assert_true(again == when);
     assert_int_equal(clock_parse("2026-05-16T18:34:59.780864+02:00", &again, NULL), 0);
     assert_true(again == when);
-    const char *const wrong[] = {"", "2026-02-30 00:00:00Z", "2026-05-16", "2026-05-16 16:34:59",
-                                 "2026-05-16 16:34:59.Z", "2026-05-16 16:34:59+25:00",
+    const char *const wrong[] = {"",
+                                 "2026-02-30 00:00:00Z",
+                                 "2026-05-16",
+                                 "2026-05-16 16:34:59",
+                                 "2026-05-16 16:34:59.Z",
+                                 "2026-05-16 16:34:59+25:00",
                                  "2026-05-16 16:34:59Zx"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_int_equal(clock_parse(wrong[i], &again, NULL), ERR_INVALID);

@@ -163,7 +163,10 @@ static void test_names_that_are_no_hashes_lead_nowhere(void **state)
 {
     struct room *room = *state;
     static const char *const names[] = {
-        "", "..", "../../../../etc/passwd", "/etc/passwd",
+        "",
+        "..",
+        "../../../../etc/passwd",
+        "/etc/passwd",
         "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85",
         "../0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",

@@ -90,7 +90,8 @@ static int try_other_process(void)
 
 static int try_new_code(void)
 {
-    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *page =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int mapped = page == MAP_FAILED ? refused(-1) : 1;
     void *data = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return mapped | (data == MAP_FAILED) | refused(mprotect(data, 4096, PROT_READ | PROT_EXEC));

@@ -32,7 +32,8 @@ static void test_every_end_settles_or_releases(void **state)
         for (int event = MACHINE_RUN_BEGIN; event <= MACHINE_RUN_CANCEL; event++) {
             enum store_status next;
             unsigned effects;
-            if (!machine_run((enum store_status)from, (enum machine_run_event)event, &next, &effects))
+            if (!machine_run((enum store_status)from, (enum machine_run_event)event, &next,
+                             &effects))
                 continue;
             bool settles = effects & MACHINE_SETTLE, releases = effects & MACHINE_RELEASE;
             assert_int_equal(machine_run_final(next), settles != releases);
@@ -79,8 +80,8 @@ static void test_what_follows_a_failure(void **state)
         {100, 90, false, ERR_TIMEOUT, MACHINE_TASK_RETRY, 3600}, /* bounded */
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct plan_step_info step = {
-            .retry = {cases[i].max_attempts, 2, 3}, .continue_on_error = cases[i].quiet};
+        const struct plan_step_info step = {.retry = {cases[i].max_attempts, 2, 3},
+                                            .continue_on_error = cases[i].quiet};
         double delay_s = 0;
         assert_int_equal(machine_after_failure(&step, cases[i].attempt, cases[i].code, &delay_s),
                          cases[i].event);

@@ -30,7 +30,8 @@ static void test_signed_urls_verify_on_any_host(void **state)
     assert_string_equal(read.id, url.id);
     assert_string_equal(read.sha256, url.sha256);
     assert_int_equal(media_url_verify("secret", strstr(text, "/media/"), 1999, &read, NULL), 0);
-    assert_int_equal(media_url_verify("secret", arena_printf(a, "%s&download=1", text), 1, &read, NULL), 0);
+    assert_int_equal(
+        media_url_verify("secret", arena_printf(a, "%s&download=1", text), 1, &read, NULL), 0);
     assert_int_equal(media_url_verify("secret", text, 2001, &read, NULL), ERR_FORBIDDEN);
     assert_int_equal(media_url_verify("other", text, 1999, &read, NULL), ERR_NOT_FOUND);
 }
@@ -57,8 +58,12 @@ static void test_strangers_are_no_media_urls(void **state)
 {
     (void)state;
     static const char *const strangers[] = {
-        "", "/media/", "https://example.org/media/asset/x/y.png", "/media/workflow/../../etc/passwd",
-        "data:image/png;base64,AAAA", "/media/asset/00000000-0000-7000-8000-000000000000/",
+        "",
+        "/media/",
+        "https://example.org/media/asset/x/y.png",
+        "/media/workflow/../../etc/passwd",
+        "data:image/png;base64,AAAA",
+        "/media/asset/00000000-0000-7000-8000-000000000000/",
     };
     struct media_url read;
     for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)

@@ -107,11 +107,11 @@ static void test_broken_peers_are_refused(void **state)
         const char *bytes;
         size_t size;
     } cases[] = {
-        {"\xFF\xFF\xFF\xFF\0\0\0\0", 8},           /* payload over the limit */
-        {"\2\0\0\0\xFF\0\0\0{}", 10},              /* more descriptors than may be */
-        {"\2\0\0\0\1\0\0\0{}", 10},                /* a descriptor that never came */
-        {"\2\0\0\0\0\0\0\0{}", 10},                /* no type */
-        {"\2\0\0\0\0\0\0\0[]", 10},                /* no object */
+        {"\xFF\xFF\xFF\xFF\0\0\0\0", 8},          /* payload over the limit */
+        {"\2\0\0\0\xFF\0\0\0{}", 10},             /* more descriptors than may be */
+        {"\2\0\0\0\1\0\0\0{}", 10},               /* a descriptor that never came */
+        {"\2\0\0\0\0\0\0\0{}", 10},               /* no type */
+        {"\2\0\0\0\0\0\0\0[]", 10},               /* no object */
         {"\4\0\0\0\0\0\0\0\xFF\xFE\xFD\xFC", 12}, /* no JSON */
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -22,7 +22,8 @@ static bool nn_is_ready;
 int nn_init(struct err *err)
 {
     nn_is_ready = xnn_initialize(NULL) == xnn_status_success;
-    return nn_is_ready ? 0 : err_set(err, ERR_UNAVAILABLE, NULL, "XNNPACK cannot use this processor.");
+    return nn_is_ready ? 0
+                       : err_set(err, ERR_UNAVAILABLE, NULL, "XNNPACK cannot use this processor.");
 }
 
 static float *tensor_at(const struct nn_net *net, int index)
@@ -30,50 +31,58 @@ static float *tensor_at(const struct nn_net *net, int index)
     return (float *)(void *)(net->block + net->graph->tensors[index].offset);
 }
 
-static enum xnn_status make_window(const struct nn_op *op, struct nn_shape in,
-                                   float *x, float *y, xnn_operator_t *ret)
+static enum xnn_status make_window(const struct nn_op *op, struct nn_shape in, float *x, float *y,
+                                   xnn_operator_t *ret)
 {
-    uint32_t kh = (uint32_t)op->kernel[0], kw = (uint32_t)op->kernel[1], stride = (uint32_t)op->stride;
-    uint32_t top = (uint32_t)op->pad[0], right = (uint32_t)op->pad[1], bottom = (uint32_t)op->pad[2],
-             left = (uint32_t)op->pad[3];
+    uint32_t kh = (uint32_t)op->kernel[0], kw = (uint32_t)op->kernel[1],
+             stride = (uint32_t)op->stride;
+    uint32_t top = (uint32_t)op->pad[0], right = (uint32_t)op->pad[1],
+             bottom = (uint32_t)op->pad[2], left = (uint32_t)op->pad[3];
     size_t ic = (size_t)in.channels, oc = (size_t)op->channels;
     enum xnn_status status;
     if (op->kind == NN_deconv) {
-        status = xnn_create_deconvolution2d_nhwc_f32(top, right, bottom, left, kh, kw, stride, stride, 1, 1, 1, ic,
-                                                     oc, ic, oc, op->weights, op->bias, op->min, op->max, 0, ret);
+        status = xnn_create_deconvolution2d_nhwc_f32(top, right, bottom, left, kh, kw, stride,
+                                                     stride, 1, 1, 1, ic, oc, ic, oc, op->weights,
+                                                     op->bias, op->min, op->max, 0, ret);
         return status != xnn_status_success
                    ? status
-                   : xnn_setup_deconvolution2d_nhwc_f32(*ret, 1, (size_t)in.height, (size_t)in.width, 0, 0, x, y,
-                                                        NULL);
+                   : xnn_setup_deconvolution2d_nhwc_f32(*ret, 1, (size_t)in.height,
+                                                        (size_t)in.width, 0, 0, x, y, NULL);
     }
     bool depthwise = op->kind == NN_depthwise;
-    status = xnn_create_convolution2d_nhwc_f32(top, right, bottom, left, kh, kw, stride, stride, 1, 1,
-                                               depthwise ? (uint32_t)ic : 1, depthwise ? 1 : ic, depthwise ? 1 : oc,
-                                               ic, oc, op->weights, op->bias, op->min, op->max,
-                                               depthwise ? XNN_FLAG_DEPTHWISE_CONVOLUTION : 0, ret);
-    return status != xnn_status_success ? status
-                                        : xnn_setup_convolution2d_nhwc_f32(*ret, 1, (size_t)in.height,
-                                                                           (size_t)in.width, x, y, NULL);
+    status = xnn_create_convolution2d_nhwc_f32(
+        top, right, bottom, left, kh, kw, stride, stride, 1, 1, depthwise ? (uint32_t)ic : 1,
+        depthwise ? 1 : ic, depthwise ? 1 : oc, ic, oc, op->weights, op->bias, op->min, op->max,
+        depthwise ? XNN_FLAG_DEPTHWISE_CONVOLUTION : 0, ret);
+    return status != xnn_status_success
+               ? status
+               : xnn_setup_convolution2d_nhwc_f32(*ret, 1, (size_t)in.height, (size_t)in.width, x,
+                                                  y, NULL);
 }
 
-static enum xnn_status make_pair(const struct nn_net *net, const struct nn_op *op, float *y, xnn_operator_t *ret)
+static enum xnn_status make_pair(const struct nn_net *net, const struct nn_op *op, float *y,
+                                 xnn_operator_t *ret)
 {
-    struct nn_shape a = net->graph->tensors[op->inputs[0]].shape, b = net->graph->tensors[op->inputs[1]].shape;
+    struct nn_shape a = net->graph->tensors[op->inputs[0]].shape,
+                    b = net->graph->tensors[op->inputs[1]].shape;
     const size_t first[4] = {1, (size_t)a.height, (size_t)a.width, (size_t)a.channels};
     const size_t second[4] = {1, (size_t)b.height, (size_t)b.width, (size_t)b.channels};
     float *x = tensor_at(net, op->inputs[0]), *z = tensor_at(net, op->inputs[1]);
     if (op->kind == NN_add) {
         enum xnn_status status = xnn_create_add_nd_f32(op->min, op->max, 0, ret);
-        return status != xnn_status_success ? status
-                                            : xnn_setup_add_nd_f32(*ret, 4, first, 4, second, x, z, y, NULL);
+        return status != xnn_status_success
+                   ? status
+                   : xnn_setup_add_nd_f32(*ret, 4, first, 4, second, x, z, y, NULL);
     }
     enum xnn_status status = xnn_create_multiply_nd_f32(op->min, op->max, 0, ret);
-    return status != xnn_status_success ? status
-                                        : xnn_setup_multiply_nd_f32(*ret, 4, first, 4, second, x, z, y, NULL);
+    return status != xnn_status_success
+               ? status
+               : xnn_setup_multiply_nd_f32(*ret, 4, first, 4, second, x, z, y, NULL);
 }
 
 /* Value by value. */
-static enum xnn_status make_curve(const struct nn_op *op, struct nn_shape in, float *x, float *y, xnn_operator_t *ret)
+static enum xnn_status make_curve(const struct nn_op *op, struct nn_shape in, float *x, float *y,
+                                  xnn_operator_t *ret)
 {
     size_t c = (size_t)in.channels, n = (size_t)in.height * (size_t)in.width;
     enum xnn_status status = xnn_status_unsupported_parameter;
@@ -99,33 +108,37 @@ static enum xnn_status make_curve(const struct nn_op *op, struct nn_shape in, fl
 }
 
 /* Moves and gathers. */
-static enum xnn_status make_layout(const struct nn_op *op, struct nn_shape in, struct nn_shape out, float *x,
-                                   float *y, xnn_operator_t *ret)
+static enum xnn_status make_layout(const struct nn_op *op, struct nn_shape in, struct nn_shape out,
+                                   float *x, float *y, xnn_operator_t *ret)
 {
     static const float nothing = 0;
     size_t c = (size_t)in.channels, h = (size_t)in.height, w = (size_t)in.width;
     uint32_t kh = (uint32_t)op->kernel[0], kw = (uint32_t)op->kernel[1];
-    const size_t shape[4] = {1, h, w, c}, before[4] = {0}, after[4] = {0, 0, 0, (size_t)(out.channels - in.channels)};
+    const size_t shape[4] = {1, h, w, c}, before[4] = {0},
+                 after[4] = {0, 0, 0, (size_t)(out.channels - in.channels)};
     enum xnn_status status = xnn_status_unsupported_parameter;
     switch (op->kind) {
     case NN_average:
         status = xnn_create_global_average_pooling_nwc_f32(c, c, c, -INFINITY, INFINITY, 0, ret);
-        return status ? status : xnn_setup_global_average_pooling_nwc_f32(*ret, 1, h * w, x, y, NULL);
+        return status ? status
+                      : xnn_setup_global_average_pooling_nwc_f32(*ret, 1, h * w, x, y, NULL);
     case NN_max:
-        status = xnn_create_max_pooling2d_nhwc_f32(0, 0, 0, 0, kh, kw, kh, kw, 1, 1, c, c, c, -INFINITY, INFINITY, 0, ret);
+        status = xnn_create_max_pooling2d_nhwc_f32(0, 0, 0, 0, kh, kw, kh, kw, 1, 1, c, c, c,
+                                                   -INFINITY, INFINITY, 0, ret);
         return status ? status : xnn_setup_max_pooling2d_nhwc_f32(*ret, 1, h, w, x, y, NULL);
     case NN_resize:
         status = xnn_create_resize_bilinear2d_nhwc_f32(c, c, c, 0, ret);
         return status ? status
-                      : xnn_setup_resize_bilinear2d_nhwc_f32(*ret, 1, h, w, (size_t)out.height, (size_t)out.width, x,
-                                                             y, NULL);
+                      : xnn_setup_resize_bilinear2d_nhwc_f32(*ret, 1, h, w, (size_t)out.height,
+                                                             (size_t)out.width, x, y, NULL);
     case NN_shuffle:
         status = xnn_create_depth_to_space_nhwc_x32((size_t)out.channels, c, (size_t)out.channels,
                                                     (uint32_t)op->block, 0, ret);
         return status ? status : xnn_setup_depth_to_space_nhwc_x32(*ret, 1, h, w, x, y, NULL);
     case NN_widen:
         status = xnn_create_constant_pad_nd_x32(&nothing, 0, ret);
-        return status ? status : xnn_setup_constant_pad_nd_x32(*ret, 4, shape, before, after, x, y, NULL);
+        return status ? status
+                      : xnn_setup_constant_pad_nd_x32(*ret, 4, shape, before, after, x, y, NULL);
     default:
         return status;
     }
@@ -134,7 +147,8 @@ static enum xnn_status make_layout(const struct nn_op *op, struct nn_shape in, s
 static enum xnn_status make_operator(const struct nn_net *net, int index, xnn_operator_t *ret)
 {
     const struct nn_op *op = &net->graph->ops[index];
-    struct nn_shape in = net->graph->tensors[op->inputs[0]].shape, out = net->graph->tensors[index + 1].shape;
+    struct nn_shape in = net->graph->tensors[op->inputs[0]].shape,
+                    out = net->graph->tensors[index + 1].shape;
     float *x = tensor_at(net, op->inputs[0]), *y = tensor_at(net, index + 1);
     switch (op->kind) {
     case NN_conv:
@@ -164,7 +178,8 @@ static int nn_build(struct nn_net *net, const char *name, struct err *err)
     net->operators = mem_array((size_t)graph->op_count, sizeof(*net->operators));
     for (int i = 0; i < graph->op_count; i++) {
         if (make_operator(net, i, &net->operators[i]) != xnn_status_success)
-            return err_set(err, ERR_UNAVAILABLE, name, "The net %s cannot run on this processor.", name);
+            return err_set(err, ERR_UNAVAILABLE, name, "The net %s cannot run on this processor.",
+                           name);
     }
     return 0;
 }
@@ -185,8 +200,8 @@ static const char *nn_sha256_of(const char *name)
     return NULL;
 }
 
-int nn_open(const char *name, const struct media_assets *assets, int width, int height, struct nn_net **ret_net,
-            struct err *err)
+int nn_open(const char *name, const struct media_assets *assets, int width, int height,
+            struct nn_net **ret_net, struct err *err)
 {
     CLEANUP(arena) struct arena *a = arena_new();
     const char *sha256 = nn_sha256_of(name);
@@ -197,12 +212,14 @@ int nn_open(const char *name, const struct media_assets *assets, int width, int 
         return err_set(err, ERR_UNAVAILABLE, name, "The nets cannot run on this machine.");
     if (!sha256)
         return err_set(err, ERR_NOT_FOUND, name, "There is no net %s.", name);
-    int rc = assets->find(assets->context, arena_printf(a, "models/%s.net", name), &bytes, &size, err);
+    int rc =
+        assets->find(assets->context, arena_printf(a, "models/%s.net", name), &bytes, &size, err);
     if (rc < 0)
         return rc;
     sha256_hex(bytes, size, found);
     if (strcmp(found, sha256) != 0)
-        return err_set(err, ERR_UNAVAILABLE, name, "The file of the net %s is not the one that was tested.", name);
+        return err_set(err, ERR_UNAVAILABLE, name,
+                       "The file of the net %s is not the one that was tested.", name);
     struct nn_net *net = mem_alloc(sizeof(*net));
     rc = nn_graph_read(a, bytes, size, width, height, XNN_EXTRA_BYTES, &net->graph, err);
     net->arena = TAKE(a);

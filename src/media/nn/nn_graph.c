@@ -7,7 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { GRAPH_HEAD_BYTES_MAX = 64, GRAPH_JSON_BYTES_MAX = 1 << 20, GRAPH_SIDE_MAX = 8192, GRAPH_CHANNELS_MAX = 4096 };
+enum {
+    GRAPH_HEAD_BYTES_MAX = 64,
+    GRAPH_JSON_BYTES_MAX = 1 << 20,
+    GRAPH_SIDE_MAX = 8192,
+    GRAPH_CHANNELS_MAX = 4096
+};
 #define GRAPH_BLOCK_BYTES_MAX (512ull << 20)
 
 struct reader {
@@ -24,19 +29,22 @@ static int graph_fault(struct err *err)
 
 static float half_to_float(unsigned half)
 {
-    unsigned sign = (half & 0x8000u) << 16, exponent = half >> 10 & 31, mantissa = half & 1023, bits;
+    unsigned sign = (half & 0x8000u) << 16, exponent = half >> 10 & 31, mantissa = half & 1023,
+             bits;
     float value;
     if (exponent == 0) {
         value = ldexpf((float)mantissa, -24);
         return sign ? -value : value;
     }
-    bits = exponent == 31 ? sign | 0x7f800000u | mantissa << 13 : sign | (exponent + 112) << 23 | mantissa << 13;
+    bits = exponent == 31 ? sign | 0x7f800000u | mantissa << 13
+                          : sign | (exponent + 112) << 23 | mantissa << 13;
     memcpy(&value, &bits, sizeof(value));
     return value;
 }
 
 /* [offset, count, "f16" | "f32"] as floats; false when it is there and broken. */
-static bool read_weights(const struct reader *reader, const json_t *place, float **ret_floats, size_t *ret_count)
+static bool read_weights(const struct reader *reader, const json_t *place, float **ret_floats,
+                         size_t *ret_count)
 {
     *ret_floats = NULL;
     *ret_count = 0;
@@ -109,7 +117,8 @@ static bool read_op(const struct reader *reader, const json_t *json, int index)
     op->min = act || op->kind == NN_relu ? 0 : -INFINITY;
     op->max = act && strcmp(act, "relu6") == 0 ? 6 : INFINITY;
     return sound &&
-           read_weights(reader, json_object_get(json, "weights"), &op->weights, &op->weight_count) &&
+           read_weights(reader, json_object_get(json, "weights"), &op->weights,
+                        &op->weight_count) &&
            read_weights(reader, json_object_get(json, "bias"), &op->bias, &op->bias_count);
 }
 
@@ -188,8 +197,9 @@ static bool shape_of(const struct nn_graph *graph, const struct nn_op *op, struc
 
 static bool shape_is_sane(struct nn_shape shape)
 {
-    return shape.height > 0 && shape.width > 0 && shape.channels > 0 && shape.height <= GRAPH_SIDE_MAX &&
-           shape.width <= GRAPH_SIDE_MAX && shape.channels <= GRAPH_CHANNELS_MAX &&
+    return shape.height > 0 && shape.width > 0 && shape.channels > 0 &&
+           shape.height <= GRAPH_SIDE_MAX && shape.width <= GRAPH_SIDE_MAX &&
+           shape.channels <= GRAPH_CHANNELS_MAX &&
            (uint64_t)shape.height * (uint64_t)shape.width * (uint64_t)shape.channels <
                GRAPH_BLOCK_BYTES_MAX / sizeof(float);
 }
@@ -248,9 +258,11 @@ static bool read_graph(const struct reader *reader, const json_t *head, int widt
         graph->output_count > NN_OUTPUTS_MAX)
         return false;
     graph->ops = arena_array(reader->arena, (size_t)graph->op_count, sizeof(*graph->ops));
-    graph->tensors = arena_array(reader->arena, (size_t)graph->op_count + 1, sizeof(*graph->tensors));
-    graph->tensors[0].shape = (struct nn_shape){own_height ? own_height : height, own_width ? own_width : width,
-                                                bounded(json_array_get(input, 2), 1, 64, &sound)};
+    graph->tensors =
+        arena_array(reader->arena, (size_t)graph->op_count + 1, sizeof(*graph->tensors));
+    graph->tensors[0].shape =
+        (struct nn_shape){own_height ? own_height : height, own_width ? own_width : width,
+                          bounded(json_array_get(input, 2), 1, 64, &sound)};
     for (int i = 0; sound && i <= graph->op_count; i++) {
         struct nn_tensor *tensor = &graph->tensors[i];
         if (i > 0)
@@ -266,16 +278,16 @@ static bool read_graph(const struct reader *reader, const json_t *head, int widt
     return sound;
 }
 
-int nn_graph_read(struct arena *a, const void *bytes, size_t size, int width, int height, size_t extra,
-                  struct nn_graph **ret_graph, struct err *err)
+int nn_graph_read(struct arena *a, const void *bytes, size_t size, int width, int height,
+                  size_t extra, struct nn_graph **ret_graph, struct err *err)
 {
     char head[GRAPH_HEAD_BYTES_MAX];
     const char *end = memchr(bytes, '\n', size < sizeof(head) ? size : sizeof(head) - 1);
     size_t json_size, head_size = end ? (size_t)(end - (const char *)bytes) : 0;
     memcpy(head, bytes, head_size);
     head[head_size] = '\0';
-    if (!end || sscanf(head, "reeld-net 1 %zu", &json_size) != 1 || json_size > GRAPH_JSON_BYTES_MAX ||
-        json_size > size - head_size - 1)
+    if (!end || sscanf(head, "reeld-net 1 %zu", &json_size) != 1 ||
+        json_size > GRAPH_JSON_BYTES_MAX || json_size > size - head_size - 1)
         return graph_fault(err);
     CLEANUP(json) json_t *json = NULL;
     int rc = json_parse(end + 1, json_size, GRAPH_JSON_BYTES_MAX, &json, err);

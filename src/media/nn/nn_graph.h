@@ -29,8 +29,8 @@ struct nn_op {
 
 struct nn_tensor {
     struct nn_shape shape;
-    size_t count;  /* floats */
-    size_t offset; /* bytes into the block */
+    size_t count;    /* floats */
+    size_t offset;   /* bytes into the block */
     int first, last; /* operators between which it must be kept */
 };
 
@@ -45,7 +45,7 @@ struct nn_graph {
 
 /* Reads a .net file and plans its memory; every number is checked. `extra` bytes are kept behind each tensor. ERR_INVALID,
  * ERR_TOO_LARGE. */
-int nn_graph_read(struct arena *a, const void *bytes, size_t size, int width, int height, size_t extra,
-                  struct nn_graph **ret_graph, struct err *err);
+int nn_graph_read(struct arena *a, const void *bytes, size_t size, int width, int height,
+                  size_t extra, struct nn_graph **ret_graph, struct err *err);
 
 #endif

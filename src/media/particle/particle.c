@@ -35,7 +35,8 @@ float particle_random(const struct particle_air *air, uint32_t number, uint32_t 
     return raster_noise(air->seed, number, use);
 }
 
-float particle_cycle(const struct particle_air *air, float start, float phase, float rounds_per_second)
+float particle_cycle(const struct particle_air *air, float start, float phase,
+                     float rounds_per_second)
 {
     float rounds = roundf(rounds_per_second * air->seconds);
     if (rounds < 1)
@@ -61,8 +62,8 @@ static float brush_cover(const struct brush *brush, float u, float v)
     case PARTICLE_STREAK: {
         float t = raster_clamp((u * brush->dx + v * brush->dy) / brush->length2, 0, 1);
         float a = u - brush->dx * t, b = v - brush->dy * t;
-        float cover = raster_clamp((brush->radius + brush->edge - sqrtf(a * a + b * b)) /
-                                       (2 * brush->edge), 0, 1);
+        float cover = raster_clamp(
+            (brush->radius + brush->edge - sqrtf(a * a + b * b)) / (2 * brush->edge), 0, 1);
         return cover * (1 - fabsf(2 * t - 1) * 0.7f);
     }
     case PARTICLE_SHEET: {
@@ -73,7 +74,8 @@ static float brush_cover(const struct brush *brush, float u, float v)
     }
     case PARTICLE_RING: {
         distance = sqrtf(u * u + v * v);
-        float inside = raster_clamp((brush->radius + brush->edge - distance) / (2 * brush->edge), 0, 1);
+        float inside =
+            raster_clamp((brush->radius + brush->edge - distance) / (2 * brush->edge), 0, 1);
         float rim = raster_smoothstep(brush->radius * 0.72f, brush->radius, distance);
         return inside * (0.62f + 0.38f * rim);
     }
@@ -125,7 +127,8 @@ void particle_draw(const struct particle_mark *mark, uint32_t *pixels, int width
     if (right < 0 || bottom < (float)first || left > (float)width || top > (float)last)
         return;
     int x0 = left < 0 ? 0 : (int)left, x1 = right > (float)width ? width : (int)right + 1;
-    int y0 = top < (float)first ? first : (int)top, y1 = bottom > (float)last ? last : (int)bottom + 1;
+    int y0 = top < (float)first ? first : (int)top,
+        y1 = bottom > (float)last ? last : (int)bottom + 1;
     if (x1 > width)
         x1 = width;
     if (y1 > last)

@@ -29,10 +29,10 @@ struct particle_mark {
 
 struct particle_air {
     uint32_t seed;
-    float amount;       /* 0..1 */
-    float width;        /* of the frame in heights */
-    float seconds;      /* length of the loop */
-    float light[3];     /* encoded colour of what lights them */
+    float amount;        /* 0..1 */
+    float width;         /* of the frame in heights */
+    float seconds;       /* length of the loop */
+    float light[3];      /* encoded colour of what lights them */
     float colours[4][3]; /* encoded; confetti and the like take these */
     size_t colour_count; /* at least 1 */
 };
@@ -56,6 +56,7 @@ void particle_draw(const struct particle_mark *mark, uint32_t *pixels, int width
 /* For the kinds: repeatable 0..1 for particle and use, and whole loops so that the phase closes. */
 float particle_random(const struct particle_air *air, uint32_t number, uint32_t use);
 /* Fraction of start + phase * (the whole number of rounds nearest to `rounds_per_second`, at least one). */
-float particle_cycle(const struct particle_air *air, float start, float phase, float rounds_per_second);
+float particle_cycle(const struct particle_air *air, float start, float phase,
+                     float rounds_per_second);
 
 #endif

@@ -17,11 +17,12 @@ static void confetti_place(const struct particle_air *air, uint32_t number, floa
     mark->x = (particle_random(air, number, 5) * 1.2f - 0.1f) * air->width +
               sinf(spin) * 0.03f * mark->nearness;
     float tilt = cosf(turn);
-    mark->radius = (0.0030f + 0.0068f * mark->nearness) * (0.7f + 0.6f * particle_random(air, number, 6));
+    mark->radius =
+        (0.0030f + 0.0068f * mark->nearness) * (0.7f + 0.6f * particle_random(air, number, 6));
     mark->aspect = 0.10f + 0.50f * fabsf(tilt);
     mark->angle = particle_random(air, number, 7) * 6.2831853f + spin;
-    mark->softness = mark->nearness > 1 ? 0.35f + 0.12f * mark->nearness
-                                        : 0.10f + 0.3f * (1 - mark->nearness);
+    mark->softness =
+        mark->nearness > 1 ? 0.35f + 0.12f * mark->nearness : 0.10f + 0.3f * (1 - mark->nearness);
     mark->opacity = mark->nearness > 1 ? 0.72f : 0.55f + 0.4f * mark->nearness;
     size_t colour = (size_t)(particle_random(air, number, 8) * (float)air->colour_count);
     if (colour >= air->colour_count)

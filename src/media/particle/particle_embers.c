@@ -8,8 +8,8 @@ static void embers_place(const struct particle_air *air, uint32_t number, float 
 {
     float depth = particle_random(air, number, 0);
     mark->nearness = depth < 0.85f ? 0.3f + 0.6f * depth : 1.2f + (depth - 0.85f) * 5;
-    float life = particle_cycle(air, particle_random(air, number, 1), phase,
-                                0.10f + 0.12f * mark->nearness);
+    float life =
+        particle_cycle(air, particle_random(air, number, 1), phase, 0.10f + 0.12f * mark->nearness);
     float curl = 6.2831853f * particle_cycle(air, particle_random(air, number, 2), phase, 0.4f);
     mark->shape = PARTICLE_DISC;
     mark->y = 1.06f - 1.15f * life;

@@ -17,7 +17,8 @@ static void snow_place(const struct particle_air *air, uint32_t number, float ph
     mark->x = (particle_random(air, number, 3) * 1.2f - 0.1f) * air->width +
               sinf(sway) * 0.018f * mark->nearness;
     float size = 0.6f + 0.8f * particle_random(air, number, 4);
-    mark->radius = size * (before > 0 ? 0.0042f * mark->nearness : 0.0011f + 0.0022f * mark->nearness);
+    mark->radius =
+        size * (before > 0 ? 0.0042f * mark->nearness : 0.0011f + 0.0022f * mark->nearness);
     mark->softness = before > 0 ? 0.75f : 0.45f;
     mark->opacity = before > 0 ? 0.34f : 0.35f + 0.45f * mark->nearness;
     for (int c = 0; c < 3; c++)

@@ -21,7 +21,8 @@ static float luma(const float *rgb)
 
 static float *grid_cell(const struct grid *grid, int x, int y, int z)
 {
-    return grid->cells + (((size_t)y * (size_t)grid->width + (size_t)x) * (size_t)grid->depth + (size_t)z) * 4;
+    return grid->cells +
+           (((size_t)y * (size_t)grid->width + (size_t)x) * (size_t)grid->depth + (size_t)z) * 4;
 }
 
 static void grid_fill(struct grid *grid, const struct raster *rgb)

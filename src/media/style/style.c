@@ -208,7 +208,8 @@ static void distance_line(const float *f, int n, float *result, int *roots, floa
         float s;
         do {
             int r = roots[k];
-            s = ((f[q] + (float)q * (float)q) - (f[r] + (float)r * (float)r)) / (float)(2 * (q - r));
+            s = ((f[q] + (float)q * (float)q) - (f[r] + (float)r * (float)r)) /
+                (float)(2 * (q - r));
         } while (s <= bounds[k] && --k >= 0);
         roots[++k] = q;
         bounds[k] = s;
@@ -227,7 +228,8 @@ struct raster *style_distance(const struct raster *mask, float most)
     int width = mask->width, height = mask->height;
     int longer = width > height ? width : height;
     struct raster *result = raster_new(width, height, 1);
-    float *line = mem_array((size_t)longer, sizeof(float)), *done = mem_array((size_t)longer, sizeof(float));
+    float *line = mem_array((size_t)longer, sizeof(float)),
+          *done = mem_array((size_t)longer, sizeof(float));
     int *roots = mem_array((size_t)longer + 1, sizeof(int));
     float *bounds = mem_array((size_t)longer + 2, sizeof(float));
     float far = most * most * 4 + 1e4f;

@@ -46,8 +46,9 @@ struct style {
 extern const struct style *const styles[];
 extern const size_t style_count;
 
-const struct style *style_find(const char *name);  /* NULL when there is none */
-const struct style *style_match(const char *text); /* the longest of the words in the text, or NULL */
+const struct style *style_find(const char *name); /* NULL when there is none */
+const struct style *
+style_match(const char *text); /* the longest of the words in the text, or NULL */
 
 /* --- what styles are made of; rasters hold encoded values 0..1 (RASTER_AS_IS) --- */
 

@@ -35,7 +35,8 @@ static void cartoon_band(void *context, int first, int last)
     }
 }
 
-static struct raster *cartoon_ink(const struct raster *light, const struct raster *faces, float scale)
+static struct raster *cartoon_ink(const struct raster *light, const struct raster *faces,
+                                  float scale)
 {
     struct raster *ink = style_lines(light, 1.25f * scale, 0.013f);
     style_drop_specks(ink, (int)(60 * scale * scale));
@@ -54,7 +55,8 @@ int style_cartoon_draw(const struct style_job *job, struct raster **ret_rgb, str
     float scale = style_scale(job);
     struct raster *rgb = style_photo(job);
     style_flatten(rgb, 4.5f * scale, 0.05f);
-    struct raster *light = style_luminance(rgb), *faces = style_faces(job), *matte = style_matte(job);
+    struct raster *light = style_luminance(rgb), *faces = style_faces(job),
+                  *matte = style_matte(job);
     struct raster *ink = cartoon_ink(light, faces, scale);
     int rc = style_progress(job, 0.6, err);
     style_flatten(rgb, 8 * scale, 0.07f);
@@ -82,8 +84,6 @@ static int cartoon_run(const struct style_job *job, struct picture **ret_picture
     return rc;
 }
 
-const struct style style_cartoon = {"cartoon",
-                                    "Cartoon",
+const struct style style_cartoon = {"cartoon", "Cartoon",
                                     "cartoon|animated|animation|anime|pixar|disney|cel shaded|toon",
-                                    STYLE_CROPS,
-                                    cartoon_run};
+                                    STYLE_CROPS, cartoon_run};

@@ -36,9 +36,11 @@ static void comic_band(void *context, int first, int last)
             float banded = style_band(light + 0.015f, 7, 5.5f - 2.5f * face[x]);
             banded = powf(raster_clamp(banded, 0, 1), 0.80f);
             float chroma = 1 + (0.42f - 0.10f * face[x]) * job->colour;
-            float dots = comic_dot(job, x, y, soft[x]) * (1 - face[x]) * (0.20f + 0.16f * (1 - matte[x]));
+            float dots =
+                comic_dot(job, x, y, soft[x]) * (1 - face[x]) * (0.20f + 0.16f * (1 - matte[x]));
             for (int c = 0; c < 3; c++) {
-                float v = banded + (row[c] - light) * chroma * (0.75f + 0.25f * banded / (light + 0.05f));
+                float v =
+                    banded + (row[c] - light) * chroma * (0.75f + 0.25f * banded / (light + 0.05f));
                 v *= 1 - dots;
                 row[c] = raster_clamp(v, 0, 1) * (1 - ink[x]) + 0.045f * ink[x];
             }
@@ -95,8 +97,6 @@ static int comic_run(const struct style_job *job, struct picture **ret_picture, 
     return rc;
 }
 
-const struct style style_comic = {"comic",
-                                  "Comic book",
+const struct style style_comic = {"comic", "Comic book",
                                   "comic|comic book|comics|graphic novel|superhero|manga|pop art",
-                                  STYLE_CROPS,
-                                  comic_run};
+                                  STYLE_CROPS, comic_run};

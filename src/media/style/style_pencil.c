@@ -14,10 +14,12 @@ struct pencil {
 };
 
 /* 0..1: the strokes of a hatch that runs along `angle`; long noise along, short noise across, and the hand's wobble. */
-static float pencil_hatch(const struct pencil *job, float x, float y, float angle, float width, uint32_t use)
+static float pencil_hatch(const struct pencil *job, float x, float y, float angle, float width,
+                          uint32_t use)
 {
     float cosine = cosf(angle), sine = sinf(angle);
-    float along = (x * cosine + y * sine) / job->scale, across = (y * cosine - x * sine) / job->scale;
+    float along = (x * cosine + y * sine) / job->scale,
+          across = (y * cosine - x * sine) / job->scale;
     across += 5.0f * raster_smooth_noise(along / 90, across / 130, job->seed + use);
     float strokes = raster_smooth_noise(along / 46, across / width, job->seed + use + 1);
     float fine = raster_smooth_noise(along / 19, across / (width * 0.45f), job->seed + use + 2);
@@ -26,7 +28,8 @@ static float pencil_hatch(const struct pencil *job, float x, float y, float angl
 
 static float pencil_cover(const struct pencil *job, int x, int y, float dark, float face)
 {
-    float tooth = raster_smooth_noise((float)x / (1.15f * job->scale), (float)y / (1.15f * job->scale), 77);
+    float tooth =
+        raster_smooth_noise((float)x / (1.15f * job->scale), (float)y / (1.15f * job->scale), 77);
     float first = pencil_hatch(job, (float)x, (float)y, -0.92f, 2.3f, 10);
     float cover = raster_smoothstep(0.70f - dark * 1.05f, 1.12f - dark * 0.62f, first);
     if (dark > 0.46f) {
@@ -52,12 +55,16 @@ static void pencil_band(void *context, int first, int last)
         for (int x = 0; x < job->page->width; x++, to += 3) {
             float dark = (1 - tone[x]) * ground[x];
             float cover = dark > 0.004f ? pencil_cover(job, x, y, dark, face[x]) : 0;
-            float tooth = raster_smooth_noise((float)x / (1.3f * job->scale), (float)y / (1.3f * job->scale), 78);
-            float line = lines[x] * raster_smoothstep(0.02f, 0.5f, ground[x]) * (0.62f + 0.5f * tooth);
+            float tooth = raster_smooth_noise((float)x / (1.3f * job->scale),
+                                              (float)y / (1.3f * job->scale), 78);
+            float line =
+                lines[x] * raster_smoothstep(0.02f, 0.5f, ground[x]) * (0.62f + 0.5f * tooth);
             float graphite = 1 - (1 - cover * 0.80f) * (1 - raster_clamp(line, 0, 1) * 0.80f);
-            float fibre = raster_smooth_noise((float)x / (6 * job->scale), (float)y / (3.2f * job->scale), 79);
+            float fibre = raster_smooth_noise((float)x / (6 * job->scale),
+                                              (float)y / (3.2f * job->scale), 79);
             float paper = 1 - 0.028f * tooth - 0.022f * fibre;
-            static const float white[3] = {0.972f, 0.962f, 0.938f}, lead[3] = {0.155f, 0.160f, 0.175f};
+            static const float white[3] = {0.972f, 0.962f, 0.938f},
+                               lead[3] = {0.155f, 0.160f, 0.175f};
             for (int c = 0; c < 3; c++)
                 to[c] = white[c] * paper * (1 - graphite) + lead[c] * graphite;
         }
@@ -65,7 +72,8 @@ static void pencil_band(void *context, int first, int last)
 }
 
 /* Luminance spread to the paper's range: the lights stay paper, the darks keep their drawing. */
-static struct raster *pencil_tone(const struct raster *light, const struct raster *faces, float scale)
+static struct raster *pencil_tone(const struct raster *light, const struct raster *faces,
+                                  float scale)
 {
     struct raster *tone = raster_copy(light);
     struct raster *wide = raster_resize(light, light->width / 8 + 1, light->height / 8 + 1);
@@ -106,7 +114,8 @@ static void pencil_ground(struct raster *ground, float scale, uint32_t seed)
             *value = fmaxf(*value, 0.30f * near * near);
             if (!runs_out || left > 1.5f)
                 continue;
-            float ragged = raster_smooth_noise((float)x / (34 * scale), (float)y / (60 * scale), seed + 5);
+            float ragged =
+                raster_smooth_noise((float)x / (34 * scale), (float)y / (60 * scale), seed + 5);
             *value *= raster_smoothstep(0.02f, 0.75f, left - 0.45f * ragged + 0.05f);
         }
     }
@@ -118,7 +127,8 @@ static int pencil_run(const struct style_job *job, struct picture **ret_picture,
     float scale = style_scale(job);
     struct raster *rgb = style_photo(job);
     style_flatten(rgb, 3 * scale, 0.06f);
-    struct raster *light = style_luminance(rgb), *faces = style_faces(job), *ground = style_matte(job);
+    struct raster *light = style_luminance(rgb), *faces = style_faces(job),
+                  *ground = style_matte(job);
     raster_free(rgb);
     int rc = style_progress(job, 0.25, err);
     if (job->matte)
@@ -143,8 +153,6 @@ static int pencil_run(const struct style_job *job, struct picture **ret_picture,
     return rc;
 }
 
-const struct style style_pencil = {"pencil",
-                                   "Pencil drawing",
-                                   "pencil|sketch|graphite|drawing|pencil sketch|hand drawn|charcoal",
-                                   STYLE_CUTS_OUT,
-                                   pencil_run};
+const struct style style_pencil = {
+    "pencil", "Pencil drawing", "pencil|sketch|graphite|drawing|pencil sketch|hand drawn|charcoal",
+    STYLE_CUTS_OUT, pencil_run};

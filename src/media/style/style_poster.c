@@ -15,14 +15,30 @@ struct palette {
 };
 
 static const struct palette palettes[] = {
-    {{0.05f, 0.13f, 0.25f}, {0.80f, 0.16f, 0.16f}, {0.45f, 0.64f, 0.67f}, {0.97f, 0.92f, 0.80f},
-     {0.86f, 0.22f, 0.18f}, {0.93f, 0.36f, 0.25f}},
-    {{0.12f, 0.09f, 0.20f}, {0.86f, 0.30f, 0.22f}, {0.98f, 0.68f, 0.32f}, {0.99f, 0.93f, 0.78f},
-     {0.11f, 0.40f, 0.44f}, {0.16f, 0.49f, 0.51f}},
-    {{0.07f, 0.12f, 0.16f}, {0.10f, 0.42f, 0.48f}, {0.94f, 0.66f, 0.30f}, {0.98f, 0.93f, 0.82f},
-     {0.95f, 0.72f, 0.28f}, {0.98f, 0.80f, 0.40f}},
-    {{0.13f, 0.08f, 0.17f}, {0.55f, 0.16f, 0.42f}, {0.96f, 0.52f, 0.45f}, {0.99f, 0.91f, 0.80f},
-     {0.20f, 0.23f, 0.52f}, {0.27f, 0.31f, 0.62f}},
+    {{0.05f, 0.13f, 0.25f},
+     {0.80f, 0.16f, 0.16f},
+     {0.45f, 0.64f, 0.67f},
+     {0.97f, 0.92f, 0.80f},
+     {0.86f, 0.22f, 0.18f},
+     {0.93f, 0.36f, 0.25f}},
+    {{0.12f, 0.09f, 0.20f},
+     {0.86f, 0.30f, 0.22f},
+     {0.98f, 0.68f, 0.32f},
+     {0.99f, 0.93f, 0.78f},
+     {0.11f, 0.40f, 0.44f},
+     {0.16f, 0.49f, 0.51f}},
+    {{0.07f, 0.12f, 0.16f},
+     {0.10f, 0.42f, 0.48f},
+     {0.94f, 0.66f, 0.30f},
+     {0.98f, 0.93f, 0.82f},
+     {0.95f, 0.72f, 0.28f},
+     {0.98f, 0.80f, 0.40f}},
+    {{0.13f, 0.08f, 0.17f},
+     {0.55f, 0.16f, 0.42f},
+     {0.96f, 0.52f, 0.45f},
+     {0.99f, 0.91f, 0.80f},
+     {0.20f, 0.23f, 0.52f},
+     {0.27f, 0.31f, 0.62f}},
 };
 
 struct poster {
@@ -36,8 +52,10 @@ struct poster {
 /* How much of an ink's screen is open at a pixel, and how worn the print is there. */
 static float poster_wear(const struct poster *job, int x, int y, uint32_t ink)
 {
-    float fine = raster_smooth_noise((float)x / (1.4f * job->scale), (float)y / (1.4f * job->scale), job->seed + ink);
-    float wide = raster_smooth_noise((float)x / (38 * job->scale), (float)y / (38 * job->scale), job->seed + ink + 9);
+    float fine = raster_smooth_noise((float)x / (1.4f * job->scale), (float)y / (1.4f * job->scale),
+                                     job->seed + ink);
+    float wide = raster_smooth_noise((float)x / (38 * job->scale), (float)y / (38 * job->scale),
+                                     job->seed + ink + 9);
     return 1 - 0.75f * raster_smoothstep(0.80f + 0.12f * wide, 1.0f, fine);
 }
 
@@ -59,7 +77,9 @@ static void poster_ground(const struct poster *job, int x, int y, float to[3])
     float ray = raster_smoothstep(-0.5f, 0.5f, sinf(angle * 14) * distance / (10 * job->scale));
     memcpy(to, job->palette->paper, sizeof(float) * 3);
     lay(to, job->palette->ground, poster_wear(job, x, y, 40));
-    lay(to, job->palette->ray, ray * poster_wear(job, x, y, 60) * raster_smoothstep(60 * job->scale, 240 * job->scale, distance));
+    lay(to, job->palette->ray,
+        ray * poster_wear(job, x, y, 60) *
+            raster_smoothstep(60 * job->scale, 240 * job->scale, distance));
 }
 
 static void poster_person(const struct poster *job, int x, int y, float to[3])
@@ -93,7 +113,8 @@ static void poster_band(void *context, int first, int last)
                 poster_person(job, x, y, person);
                 lay(to, person, cover);
             }
-            float paper = 1 - 0.035f * raster_smooth_noise((float)x / (2 * job->scale), (float)y / (2 * job->scale), 5);
+            float paper = 1 - 0.035f * raster_smooth_noise((float)x / (2 * job->scale),
+                                                           (float)y / (2 * job->scale), 5);
             for (int c = 0; c < 3; c++)
                 to[c] *= paper;
         }
@@ -132,7 +153,8 @@ static void poster_faces(struct raster *tone, const struct raster *faces, float 
             if (face[x] <= 0)
                 continue;
             float *value = raster_row(tone, y) + x;
-            float around = raster_at(wide, ((float)x + 0.5f) / 4 - 0.5f, ((float)y + 0.5f) / 4 - 0.5f, 0);
+            float around =
+                raster_at(wide, ((float)x + 0.5f) / 4 - 0.5f, ((float)y + 0.5f) / 4 - 0.5f, 0);
             float spread = 0.66f + (around - 0.66f) * 0.55f + (*value - around) * 1.9f;
             *value += (raster_clamp(spread, 0, 1) - *value) * face[x];
         }
@@ -155,8 +177,14 @@ static int poster_run(const struct style_job *job, struct picture **ret_picture,
     raster_free(faces);
     int rc = style_progress(job, 0.4, err);
     struct raster *page = raster_new(job->photo->width, job->photo->height, 3);
-    struct poster poster = {&palettes[job->seed % TABLE_SIZE(palettes)], tone, matte, page, scale,
-                            (float)page->width * 0.5f, (float)page->height * 0.42f, job->seed};
+    struct poster poster = {&palettes[job->seed % TABLE_SIZE(palettes)],
+                            tone,
+                            matte,
+                            page,
+                            scale,
+                            (float)page->width * 0.5f,
+                            (float)page->height * 0.42f,
+                            job->seed};
     if (job->face_count > 0) {
         poster.cx = (float)(job->faces[0].x + job->faces[0].width / 2);
         poster.cy = (float)(job->faces[0].y + job->faces[0].height / 2);
@@ -170,8 +198,7 @@ static int poster_run(const struct style_job *job, struct picture **ret_picture,
     return rc;
 }
 
-const struct style style_poster = {"poster",
-                                   "Screen-printed poster",
-                                   "poster|screen print|screenprint|propaganda poster|travel poster|silkscreen",
-                                   STYLE_CROPS,
-                                   poster_run};
+const struct style style_poster = {
+    "poster", "Screen-printed poster",
+    "poster|screen print|screenprint|propaganda poster|travel poster|silkscreen", STYLE_CROPS,
+    poster_run};

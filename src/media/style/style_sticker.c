@@ -121,7 +121,13 @@ static int sticker_run(const struct style_job *job, struct picture **ret_picture
     struct raster *distance = sticker_outline(matte, rim, scale);
     struct raster *shadow = sticker_shadow(distance, rim, scale);
     struct raster *page = raster_new(job->photo->width, job->photo->height, 4);
-    struct sticker sticker = {drawn, matte, distance, shadow, page, rim, (float)page->width * 0.5f,
+    struct sticker sticker = {drawn,
+                              matte,
+                              distance,
+                              shadow,
+                              page,
+                              rim,
+                              (float)page->width * 0.5f,
                               (float)page->height * 0.45f,
                               job->transparent ? NULL : grounds[job->seed % TABLE_SIZE(grounds)]};
     raster_bands(page->height, sticker_band, &sticker);
@@ -132,8 +138,5 @@ static int sticker_run(const struct style_job *job, struct picture **ret_picture
     return 0;
 }
 
-const struct style style_sticker = {"sticker",
-                                    "Sticker",
-                                    "sticker|die cut|die-cut|cut out sticker",
-                                    STYLE_CUTS_OUT,
-                                    sticker_run};
+const struct style style_sticker = {"sticker", "Sticker", "sticker|die cut|die-cut|cut out sticker",
+                                    STYLE_CUTS_OUT, sticker_run};

@@ -1,5 +1,6 @@
 """What the tests against the real binary share: a server per test session or per test, clients, photos, a file host."""
 import contextlib
+import faulthandler
 import functools
 import http.server
 import json
@@ -21,6 +22,29 @@ BUILD = pathlib.Path(os.environ.get("REELD_BUILD", ROOT / "build")).resolve()
 REELD = BUILD / "reeld"
 PHOTOS = ROOT / "tests" / "data"
 KEY = "test-key-0123456789"
+# A test that takes longer hangs; by folder, many times what it takes on a busy machine.
+SECONDS_MAX = {"api": 120, "e2e": 300, "crash": 900}
+
+
+class Hang(Exception):
+    pass
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    seconds = SECONDS_MAX.get(item.path.parent.name, 120)
+
+    def ring(*_):
+        faulthandler.dump_traceback()
+        raise Hang(f"the test took more than {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Server:

@@ -55,13 +55,24 @@ static void net_job_progress(void *context, double fraction)
                                            (json_int_t)job->number, "fraction", fraction));
 }
 
+static void net_job_failed(struct net_job *job, const struct err *fault)
+{
+    struct net_worker *worker = job->worker;
+    if (worker->rc == 0)
+        worker->rc = child_send_failed(worker->wire, job->number, fault, &worker->err);
+}
+
 static void net_job_done(void *context, const struct net_result *result)
 {
     struct net_job *job = context;
     struct net_worker *worker = job->worker;
+    struct err fault;
     if (result->rc < 0) {
-        if (worker->rc == 0)
-            worker->rc = child_send_failed(worker->wire, job->number, &result->err, &worker->err);
+        net_job_failed(job, &result->err);
+    } else if (!job->is_post && (result->status < 200 || result->status > 299)) {
+        err_set(&fault, ERR_FETCH_FAILED, NULL, "The address answered with status %ld.",
+                result->status);
+        net_job_failed(job, &fault);
     } else if (job->is_post) {
         json_t *retry_after =
             result->retry_after_s < 0 ? json_null() : json_integer(result->retry_after_s);

@@ -143,7 +143,7 @@ static int paint_step(const struct painter *painter, const struct media_assets *
                       struct paint_progress *progress, double work, int width, int height,
                       struct raster **picture, struct err *err)
 {
-    struct raster *painted;
+    struct raster *painted = NULL;
     double cost = painter->cost * (*picture)->width * (*picture)->height;
     progress->length = cost / work;
     int rc = paint_pass(painter, *picture, assets, progress, &painted, err);

@@ -199,9 +199,7 @@ static bool shape_is_sane(struct nn_shape shape)
 {
     return shape.height > 0 && shape.width > 0 && shape.channels > 0 &&
            shape.height <= GRAPH_SIDE_MAX && shape.width <= GRAPH_SIDE_MAX &&
-           shape.channels <= GRAPH_CHANNELS_MAX &&
-           (uint64_t)shape.height * (uint64_t)shape.width * (uint64_t)shape.channels <
-               GRAPH_BLOCK_BYTES_MAX / sizeof(float);
+           shape.channels <= GRAPH_CHANNELS_MAX;
 }
 
 static size_t tensor_bytes(const struct nn_tensor *tensor, size_t extra)

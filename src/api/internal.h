@@ -79,9 +79,9 @@ struct cache_text *cache_get(struct cache *cache, const char *id, const char *cu
                              const char *base, uint64_t *ret_ticket);
 /* Keeps a copy unless the object changed since the ticket was given. */
 void cache_put(struct cache *cache, const char *id, const char *customer, const char *base,
-               uint64_t ticket, const char *text, size_t size);
+               uint64_t ticket, const char *bytes, size_t size);
 void cache_drop(struct cache *cache, const char *id); /* any thread */
-void cache_release(void *text);
+void cache_release(void *object);
 const char *cache_bytes(const struct cache_text *text, size_t *ret_size);
 
 /* --- waiting for the end of a workflow, and blocking work --- */

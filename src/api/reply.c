@@ -66,7 +66,7 @@ static json_t *reply_location(const char *where, const char *pointer)
         size_t size = 0;
         for (size_t i = 0; i < length && size < sizeof(token) - 1; i++) {
             bool escaped = pointer[i] == '~' && i + 1 < length;
-            token[size++] = !escaped ? pointer[i] : pointer[++i] == '1' ? '/' : '~';
+            token[size++] = (char)(!escaped ? pointer[i] : pointer[++i] == '1' ? '/' : '~');
         }
         token[size] = '\0';
         pointer += length;

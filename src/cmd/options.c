@@ -79,7 +79,7 @@ static const char *option_name(struct arena *a, enum param param, enum param_sou
         return arena_printf(a, "%s%s", source == SOURCE_FLAG ? "--" : "", flag);
     char *name = arena_printf(a, "REELD_%s", flag);
     for (char *at = name; *at; at++)
-        *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+        *at = (char)(*at == '-' ? '_' : toupper((unsigned char)*at));
     return name;
 }
 

@@ -171,7 +171,7 @@ struct plan_decision {
 };
 
 /* Decides one step. The params of PLAN_RUN still hold media references as strings. */
-struct plan_decision plan_decide(struct arena *a, const struct plan_view *view, size_t step);
+struct plan_decision plan_decide(struct arena *a, const struct plan_view *view, size_t index);
 
 /* The active outputs when every step is decided: an array (owned by the arena) of the result objects in output
  * order, copied from the outcomes. ERR_NO_OUTPUT when there is none. */

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "media/image.h"
+#include "media/matte_settle.h"
 #include "media/nn/nn.h"
 #include "media/raster.h"
 
@@ -16,28 +17,6 @@
 enum { MATTE_NET_SIDE = 256, MATTE_GUIDE_SIDE_MAX = 900, MATTE_COLOUR_SIDE_MAX = 640 };
 static const float matte_least_share = 0.015f, matte_kept_piece = 0.12f;
 
-static struct raster *net_mask(const struct picture *photo, const struct media_assets *assets,
-                               const struct media_monitor *monitor, int *rc, struct err *err)
-{
-    CLEANUP(nn) struct nn_net *net = NULL;
-    struct nn_shape shape;
-    *rc = nn_open("selfie", assets, 0, 0, &net, err);
-    if (*rc < 0)
-        return NULL;
-    struct picture *small = image_resize(photo, MATTE_NET_SIDE, MATTE_NET_SIDE);
-    float *input = nn_input(net, &shape);
-    for (size_t i = 0; i < (size_t)MATTE_NET_SIDE * MATTE_NET_SIDE * 3; i++)
-        input[i] = (float)small->pixels[i] / 255;
-    picture_free(small);
-    *rc = nn_run(net, monitor, err);
-    if (*rc < 0)
-        return NULL;
-    struct raster *mask = raster_new(MATTE_NET_SIDE, MATTE_NET_SIDE, 1);
-    memcpy(mask->values, nn_output(net, 0, &shape),
-           (size_t)MATTE_NET_SIDE * MATTE_NET_SIDE * sizeof(float));
-    return mask;
-}
-
 /* --- connected pieces --------------------------------------------------------------------------- */
 
 struct pieces {
@@ -46,7 +25,8 @@ struct pieces {
     int *stack;
 };
 
-/* Marks the piece around `start` of the pixels whose side of `level` is `above`; its area, and whether it touches the border. */
+/* Marks the piece around `start` of the pixels whose side of `level` is `above`; its
+ * area, and whether it touches another border than the lower one. */
 static int piece_fill(struct pieces *pieces, const float *values, float level, bool above,
                       int start, int label, bool *ret_border)
 {
@@ -63,7 +43,7 @@ static int piece_fill(struct pieces *pieces, const float *values, float level, b
         for (int k = 0; k < 4; k++) {
             int next = steps[k];
             if (next < 0) {
-                *ret_border = true;
+                *ret_border |= k != 3;
             } else if (pieces->labels[next] == 0 && (values[next] > level) == above) {
                 pieces->labels[next] = label;
                 pieces->stack[top++] = next;
@@ -112,23 +92,55 @@ static float keep_people(struct raster *mask)
     return (float)left / (float)size;
 }
 
-/* A small gap that does not reach the border belongs to the person. */
-static void fill_holes(struct raster *mask)
+/* A small gap belongs to the person when the net only hesitates there, or when it is tiny. The lower border closes it as well: a
+ * belt that leaves the picture is no view through. */
+static void fill_holes(struct raster *mask, float level)
 {
+    enum { TINY = 60 };
     struct pieces pieces;
     int size = mask->width * mask->height;
     pieces_start(&pieces, mask);
     for (int i = 0; i < size; i++) {
         bool border;
-        if (mask->values[i] > 0.5f || pieces.labels[i] != 0)
+        if (mask->values[i] > level || pieces.labels[i] != 0)
             continue;
-        int area = piece_fill(&pieces, mask->values, 0.5f, false, i, i + 1, &border);
-        for (int k = i; !border && area < size / 80 && k < size; k++) {
+        int area = piece_fill(&pieces, mask->values, level, false, i, i + 1, &border);
+        float sum = 0;
+        for (int k = i; !border && area < size / 80 && k < size; k++)
+            sum += pieces.labels[k] == i + 1 ? mask->values[k] : 0;
+        bool hesitates = sum > 0.3f * (float)area || area < TINY;
+        for (int k = i; !border && area < size / 80 && hesitates && k < size; k++) {
             if (pieces.labels[k] == i + 1)
                 mask->values[k] = 1;
         }
     }
     pieces_finish(&pieces);
+}
+
+static struct raster *net_mask(const struct picture *photo, const struct media_assets *assets,
+                               const struct media_monitor *monitor, int *rc, struct err *err)
+{
+    CLEANUP(nn) struct nn_net *net = NULL;
+    struct nn_shape shape;
+    *rc = nn_open("selfie", assets, 0, 0, &net, err);
+    if (*rc < 0)
+        return NULL;
+    struct picture *small = image_resize(photo, MATTE_NET_SIDE, MATTE_NET_SIDE);
+    float *input = nn_input(net, &shape);
+    for (size_t i = 0; i < (size_t)MATTE_NET_SIDE * MATTE_NET_SIDE * 3; i++)
+        input[i] = (float)small->pixels[i] / 255;
+    *rc = nn_run(net, monitor, err);
+    if (*rc < 0) {
+        picture_free(small);
+        return NULL;
+    }
+    struct raster *mask = raster_new(MATTE_NET_SIDE, MATTE_NET_SIDE, 1);
+    memcpy(mask->values, nn_output(net, 0, &shape),
+           (size_t)MATTE_NET_SIDE * MATTE_NET_SIDE * sizeof(float));
+    fill_holes(mask, 0.93f);
+    matte_settle(small, mask);
+    picture_free(small);
+    return mask;
 }
 
 /* --- the guided filter -------------------------------------------------------------------------- */
@@ -412,7 +424,7 @@ int matte_person(const struct picture *photo, const struct media_assets *assets,
         return rc;
     if (keep_people(rough) < matte_least_share)
         return 0;
-    fill_holes(rough);
+    fill_holes(rough, 0.5f);
     struct sides sides;
     struct picture *matte = refine(photo, rough);
     sides_find(photo, matte, &sides);

@@ -272,7 +272,7 @@ static void match_init(struct match *match, const struct compose_canvas *canvas,
         match->lift[c] =
             variant->haze.colour[c] * haze + raster_clamp(black * ambient->colour[c], 0, 0.04f);
     }
-    match->saturation = 0.78f + 0.20f * raster_smoothstep(0.45f, 1, exposure);
+    match->saturation = 0.85f + 0.14f * raster_smoothstep(0.45f, 1, exposure);
 }
 
 struct relight {

@@ -15,7 +15,7 @@
  * is made of corrects the edge once more: that is what keeps the old background out of it.
  */
 enum { MATTE_NET_SIDE = 256, MATTE_GUIDE_SIDE_MAX = 900, MATTE_COLOUR_SIDE_MAX = 640 };
-static const float matte_least_share = 0.015f, matte_kept_piece = 0.12f;
+static const float matte_least_firm = 0.5f, matte_least_share = 0.015f, matte_kept_piece = 0.12f;
 
 /* --- connected pieces --------------------------------------------------------------------------- */
 
@@ -117,6 +117,18 @@ static void fill_holes(struct raster *mask, float level)
     pieces_finish(&pieces);
 }
 
+/* Of what the net takes for somebody, the share that it is sure of. People are nearly all sure; a cup is a guess. */
+static float net_firmness(const struct raster *mask)
+{
+    size_t count = (size_t)mask->width * (size_t)mask->height, sure = 0, perhaps = 1;
+    for (size_t i = 0; i < count; i++) {
+        sure += mask->values[i] > 0.95f;
+        perhaps += mask->values[i] > 0.2f;
+    }
+    return (float)sure / (float)perhaps;
+}
+
+/* NULL with *rc 0 when the net sees nobody. */
 static struct raster *net_mask(const struct picture *photo, const struct media_assets *assets,
                                const struct media_monitor *monitor, int *rc, struct err *err)
 {
@@ -134,13 +146,16 @@ static struct raster *net_mask(const struct picture *photo, const struct media_a
         picture_free(small);
         return NULL;
     }
-    struct raster *mask = raster_new(MATTE_NET_SIDE, MATTE_NET_SIDE, 1);
+    CLEANUP(raster) struct raster *mask = raster_new(MATTE_NET_SIDE, MATTE_NET_SIDE, 1);
     memcpy(mask->values, nn_output(net, 0, &shape),
            (size_t)MATTE_NET_SIDE * MATTE_NET_SIDE * sizeof(float));
-    fill_holes(mask, 0.93f);
-    matte_settle(small, mask);
+    bool somebody = net_firmness(mask) > matte_least_firm;
+    if (somebody) {
+        fill_holes(mask, 0.93f);
+        matte_settle(small, mask);
+    }
     picture_free(small);
-    return mask;
+    return somebody ? TAKE(mask) : NULL;
 }
 
 /* --- the guided filter -------------------------------------------------------------------------- */
@@ -420,10 +435,8 @@ int matte_person(const struct picture *photo, const struct media_assets *assets,
     int rc;
     *ret_matte = *ret_colours = NULL;
     CLEANUP(raster) struct raster *rough = net_mask(photo, assets, monitor, &rc, err);
-    if (rc < 0)
+    if (!rough || keep_people(rough) < matte_least_share)
         return rc;
-    if (keep_people(rough) < matte_least_share)
-        return 0;
     fill_holes(rough, 0.5f);
     struct sides sides;
     struct picture *matte = refine(photo, rough);

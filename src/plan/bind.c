@@ -121,27 +121,46 @@ static void template_name_cycle(const struct plan_template *t, const int *layers
                    "These steps need each other: %s%s.", names, t->steps[at].id);
 }
 
-void template_layers(struct plan_template *t, struct plan_faults *faults)
+/* One more than the highest layer among its dependencies; -1 while one of them has none. */
+static int step_layer(const struct plan_template *t, const struct plan_step *step,
+                      const bool *left_out, const int *layers)
 {
-    int layers[PLAN_STEPS_MAX];
+    int layer = 0;
+    for (size_t k = 0; k < t->step_count; k++) {
+        if (!step->depends[k] || (left_out && left_out[k]))
+            continue;
+        if (layers[k] < 0)
+            return -1;
+        layer = layers[k] >= layer ? layers[k] + 1 : layer;
+    }
+    return layer;
+}
+
+size_t template_layer_steps(const struct plan_template *t, const bool *left_out, int *ret_layers)
+{
     size_t settled = 0;
     for (size_t i = 0; i < t->step_count; i++)
-        layers[i] = -1;
+        ret_layers[i] = -1;
     for (bool moved = true; moved;) {
         moved = false;
         for (size_t i = 0; i < t->step_count; i++) {
-            int layer = 0;
-            for (size_t k = 0; k < t->step_count && layer >= 0 && layers[i] < 0; k++) {
-                if (t->steps[i].depends[k])
-                    layer = layers[k] < 0 ? -1 : layers[k] >= layer ? layers[k] + 1 : layer;
-            }
-            if (layers[i] >= 0 || layer < 0)
+            if (ret_layers[i] >= 0 || (left_out && left_out[i]))
                 continue;
-            layers[i] = t->steps[i].layer = layer;
-            moved = true;
-            settled++;
+            ret_layers[i] = step_layer(t, &t->steps[i], left_out, ret_layers);
+            if (ret_layers[i] >= 0) {
+                moved = true;
+                settled++;
+            }
         }
     }
-    if (settled < t->step_count)
+    return settled;
+}
+
+void template_layers(struct plan_template *t, struct plan_faults *faults)
+{
+    int layers[PLAN_STEPS_MAX];
+    if (template_layer_steps(t, NULL, layers) < t->step_count)
         template_name_cycle(t, layers, faults);
+    for (size_t i = 0; i < t->step_count; i++)
+        t->steps[i].layer = layers[i] < 0 ? 0 : layers[i];
 }

@@ -112,6 +112,10 @@ enum when_result { WHEN_TRUE, WHEN_FALSE, WHEN_SKIPPED, WHEN_PENDING, WHEN_FAULT
 enum when_result when_evaluate(const struct expr *when, const struct expr_environment *environment,
                                struct expr_value *ret_value);
 
+/* Layers of the steps that are not left out (`left_out` may be NULL), from 0; -1 for those that are, and for those in
+ * or behind a cycle. Returns how many have one. */
+size_t template_layer_steps(const struct plan_template *t, const bool *left_out, int *ret_layers);
+
 /* Resolves every name and sets the dependencies; then the layers, or the fault of a cycle. */
 void template_bind(struct plan_template *t, struct plan_faults *faults);
 void template_layers(struct plan_template *t, struct plan_faults *faults);

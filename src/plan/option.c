@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <string.h>
 
+static const char option_blanks[] = " \t\r\n";
+
 enum { OPTION_LENGTH_MAX = 5000, OPTION_ITEMS_MAX = 64, OPTION_GRID_CELLS_MAX = 16 };
 
 static const char *const option_names[OPTION_COMPONENT_COUNT] = {
@@ -166,22 +168,33 @@ static bool option_number_ok(const struct plan_option *option, const json_t *val
     return true;
 }
 
-/* A text with an item a line, or after each leading dash of " - a - b", as an array. */
+/* Where the item at `text` ends. Of a text with dashes in one line, the next dash that stands alone
+ * leads another one. */
+static const char *option_item_end(const char *text, bool one_line)
+{
+    const char *end = text;
+    while (*end && *end != '\n' &&
+           !(one_line && strchr(option_blanks, *end) && end[1] == '-' && end[2] == ' '))
+        end++;
+    return end;
+}
+
+/* A text with an item a line, or after each leading dash: "- a\n- b", or in one line "- a - b". One
+ * dash leads an item; another one behind it is the item's own. */
 static json_t *option_list_of_text(const char *text)
 {
-    static const char blanks[] = " \t\r\n";
     json_t *list = json_array();
-    bool dashes = text[strspn(text, blanks)] == '-';
+    text += strspn(text, option_blanks);
+    size_t first_line = strcspn(text, "\n");
+    bool dashes = *text == '-';
+    bool one_line = dashes && text[first_line + strspn(text + first_line, option_blanks)] == '\0';
     while (*text) {
-        text += strspn(text, blanks);
-        text += dashes ? strspn(text, "-") : 0;
-        text += strspn(text, blanks);
-        const char *end = text;
-        while (*end && *end != '\n' &&
-               !(dashes && strchr(blanks, *end) && end[1] == '-' && end[2] == ' '))
-            end++;
+        text += strspn(text, option_blanks);
+        text += dashes && *text == '-';
+        text += strspn(text, " \t");
+        const char *end = option_item_end(text, one_line);
         size_t length = (size_t)(end - text);
-        while (length > 0 && strchr(blanks, text[length - 1]))
+        while (length > 0 && strchr(option_blanks, text[length - 1]))
             length--;
         if (length > 0)
             json_array_append_new(list, json_stringn(text, length));

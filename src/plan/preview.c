@@ -67,14 +67,20 @@ static void preview_steps(struct preview *preview, struct plan_faults *faults)
     }
 }
 
+/* Of what runs: a step that waits for a skipped one only stands in the first layer. */
 static json_t *preview_layers(const struct preview *preview)
 {
     const struct plan_template *t = preview->template;
+    bool *skipped = arena_array(preview->arena, t->step_count, sizeof(*skipped));
+    int *of_steps = arena_array(preview->arena, t->step_count, sizeof(*of_steps));
     json_t *layers = json_array();
+    for (size_t i = 0; i < t->step_count; i++)
+        skipped[i] = preview->states[i] == PREVIEW_SKIPPED;
+    template_layer_steps(t, skipped, of_steps);
     for (int layer = 0; layer < (int)t->step_count; layer++) {
         json_t *ids = json_array();
         for (size_t i = 0; i < t->step_count; i++) {
-            if (t->steps[i].layer == layer && preview->states[i] == PREVIEW_ACTIVE)
+            if (of_steps[i] == layer && preview->states[i] == PREVIEW_ACTIVE)
                 json_array_append_new(ids, json_string(t->steps[i].id));
         }
         if (json_array_size(ids) > 0)

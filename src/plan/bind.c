@@ -70,6 +70,44 @@ static void step_bind_needs(const struct plan_template *t, struct plan_step *ste
     }
 }
 
+/* Whether a parameter may be given a value of which that much is known. */
+static bool param_takes(enum step_param_type param, enum expr_type given)
+{
+    if (given == EXPR_ANY || given == EXPR_NULL)
+        return true;
+    switch (param) {
+    case STEP_PARAM_INTEGER:
+    case STEP_PARAM_NUMBER:
+        return given == EXPR_NUMBER;
+    case STEP_PARAM_BOOLEAN:
+        return given == EXPR_BOOLEAN;
+    case STEP_PARAM_TEXTS:
+    case STEP_PARAM_IMAGES:
+    case STEP_PARAM_VIDEOS:
+    case STEP_PARAM_MEDIA_LIST:
+        return given == EXPR_ARRAY;
+    case STEP_PARAM_OBJECT:
+        return given == EXPR_OBJECT;
+    default:
+        return given == EXPR_STRING;
+    }
+}
+
+/* What is substituted for a parameter has to be of its type, as far as that can be told before the
+ * run. */
+static void step_bind_param_types(const struct plan_step *step, struct plan_faults *faults)
+{
+    for (size_t i = 0; step->type && step->params.is_object && i < step->params.count; i++) {
+        const char *name = step->params.keys[i];
+        const struct step_param *param = step_param_find(step->type, name);
+        const struct plan_value *value = &step->params.items[i];
+        if (param && !param_takes(param->type, value->type))
+            plan_fault_add(faults, json_pointer(faults->arena, step->params_path, name),
+                           value->text->expr ? value->text->expr->column : 0, "type_error",
+                           "%s does not take %s.", name, expr_type_name(value->type));
+    }
+}
+
 void template_bind(struct plan_template *t, struct plan_faults *faults)
 {
     const json_t *list = json_object_get(t->definition, "steps");
@@ -79,6 +117,7 @@ void template_bind(struct plan_template *t, struct plan_faults *faults)
         if (!step->params_path)
             continue;
         value_bind(&step->params, &scope, step->params_path, faults);
+        step_bind_param_types(step, faults);
         value_bind(&step->local, &scope, step->local_path, faults);
         template_bind_when(t, step->when, false, step->when_path, faults);
         step_bind_for_each(t, step, faults);

@@ -1,30 +1,5 @@
 /* What the validator says about definitions, how definitions build on each other. */
-#include "plan/plan.h"
-
-#include "base/table.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-/* JSON with ' for " and ` for ', so that it can be read here. */
-static json_t *json_of(const char *text)
-{
-    char *changed = mem_strdup(text);
-    for (char *c = changed; *c; c++)
-        *c = *c == '\'' ? '"' : *c == '`' ? '\'' : *c;
-    json_error_t error;
-    json_t *json = json_loads(changed, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
-    if (!json)
-        fail_msg("%s: %s", error.text, changed);
-    free(changed);
-    return json;
-}
+#include "plan_fixture.h"
 
 /* A whole template of which `members` replace some; each is "key":value. */
 static json_t *definition_with(const char *members)

@@ -40,6 +40,15 @@ static bool preview_is_open(struct preview *preview, const struct plan_step *ste
     return preview->needs_undetermined;
 }
 
+static const char *preview_open_reason(struct preview *preview, const struct plan_step *step)
+{
+    const struct expr_environment environment = {.arena = preview->arena, .view = &preview->view};
+    struct expr_value value;
+    if (when_evaluate(step->when, &environment, &value) == WHEN_PENDING && value.step < 0)
+        return "It depends on a workflow that is not there yet.";
+    return "It depends on the outcome of a step.";
+}
+
 static bool preview_is_unknown(void *context, const json_t *value)
 {
     return value == ((struct preview *)context)->unknown;
@@ -77,7 +86,7 @@ static void preview_step(struct preview *preview, size_t index)
         plan_fault_add(preview->faults, decision.path, 0, "value_error", "%s", decision.reason);
     } else if (decision.kind == PLAN_WAIT && preview_is_open(preview, step)) {
         preview->states[index] = PREVIEW_UNDETERMINED;
-        preview->reasons[index] = "It depends on the outcome of a step.";
+        preview->reasons[index] = preview_open_reason(preview, step);
     } else if (decision.kind == PLAN_WAIT) {
         preview_check_known(preview, step);
     }

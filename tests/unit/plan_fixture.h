@@ -52,4 +52,14 @@ static inline struct plan_template *template_of(const char *text)
     return t;
 }
 
+static inline const struct plan_fault *fault_at(const struct plan_faults *faults, const char *path,
+                                                const char *code)
+{
+    for (size_t i = 0; i < faults->count; i++) {
+        if (strcmp(faults->items[i].path, path) == 0 && strcmp(faults->items[i].code, code) == 0)
+            return &faults->items[i];
+    }
+    return NULL;
+}
+
 #endif

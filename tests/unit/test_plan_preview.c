@@ -42,6 +42,122 @@ static void test_the_preview_decides_what_options_decide(void **state)
     assert_json(json_object_get(on, "outputs"), "[{'step': 'film'}, {'step': 'each'}]");
 }
 
+#define PREVIEW(options, steps, outputs)                                                           \
+    "{'id': 't', 'available_options': [" options "], 'steps': [" steps "], 'outputs': [" outputs   \
+    "]}"
+
+static void test_the_preview_knows_no_workflow_yet(void **state)
+{
+    static const char text[] = PREVIEW(
+        "{'key': 'm', 'component': 'text', 'default': 'x'}",
+        "{'id': 'a', 'flow': 'chat', 'when': 'workflow.title == `x`', 'credits': 3},"
+        "{'id': 'b', 'flow': 'chat', 'params': {'prompt': '{{workflow.title}} {{options.m}}'}},"
+        "{'id': 'c', 'flow': 'chat', 'when': 'options.m == `y` && workflow.id == `w`'},"
+        "{'id': 'd', 'flow': 'chat', 'params': {'prompt': '{{steps.a.text ?? `none`}}'}},"
+        "{'id': 'e', 'flow': 'chat', 'needs': ['a']}",
+        "{'step': 'a'}, {'step': 'b'}, {'step': 'd', 'when': 'workflow.event_id != null'}");
+    (void)state;
+    CLEANUP(json) json_t *body = preview_of(text, "{}");
+    assert_json(json_object_get(body, "valid"), "true");
+    assert_json(json_object_get(body, "layers"), "[['b'], ['d']]");
+    assert_json(json_object_get(body, "undetermined_steps"),
+                "[{'id': 'a', 'reason': 'It depends on a workflow that is not there yet.'},"
+                " {'id': 'e', 'reason': 'It depends on the outcome of a step.'}]");
+    assert_json(json_object_get(body, "skipped_steps"),
+                "[{'id': 'c', 'reason': 'Its condition is not met.'}]");
+    assert_json(json_object_get(body, "outputs"), "[{'step': 'b'}]");
+    assert_int_equal(json_member_integer(json_object_get(body, "credits"), "min", -1), 2);
+    assert_int_equal(json_member_integer(json_object_get(body, "credits"), "max", -1), 6);
+}
+
+/* The images that are given with the options decide conditions. */
+static void test_the_preview_knows_the_images(void **state)
+{
+    CLEANUP(arena) struct arena *a = arena_new();
+    CLEANUP(plan_template)
+    struct plan_template *t =
+        template_of(PREVIEW("",
+                            "{'id': 'a', 'flow': 'chat', 'when': 'inputs.image_urls[1] != null'},"
+                            "{'id': 'b', 'flow': 'chat', 'for_each': '{{inputs.image_urls}}'}",
+                            "{'step': 'a'}, {'step': 'b'}"));
+    static const struct {
+        const char *images, *layers;
+    } rows[] = {
+        {"['http://x/1', 'http://x/2']", "[['a', 'b']]"},
+        {"['http://x/1']", "[['b']]"},
+        {"[]", "[]"},
+    };
+    (void)state;
+    for (size_t i = 0; i < TABLE_SIZE(rows); i++) {
+        CLEANUP(json) json_t *images = json_of(rows[i].images);
+        struct plan_faults faults;
+        plan_faults_init(&faults, a);
+        CLEANUP(json) json_t *body = plan_preview(a, t, NULL, images, &faults);
+        assert_json(json_object_get(body, "layers"), rows[i].layers);
+        assert_json(json_object_get(body, "valid"), i == 2 ? "false" : "true");
+    }
+}
+
+static void test_the_preview_sees_empty_fan_outs(void **state)
+{
+    static const char text[] =
+        PREVIEW("{'key': 'places', 'component': 'list'}",
+                "{'id': 'each', 'flow': 'chat', 'for_each': '{{options.places}}', 'credits': 9},"
+                "{'id': 'all', 'flow': 'chat', 'credits': 1,"
+                " 'params': {'prompt': '{{steps.each.result[0].text ?? `nowhere`}}'}}",
+                "{'step': 'each'}, {'step': 'all'}");
+    (void)state;
+    CLEANUP(json) json_t *none = preview_of(text, "{}");
+    assert_json(json_object_get(none, "layers"), "[['all']]");
+    assert_json(json_object_get(none, "skipped_steps"),
+                "[{'id': 'each', 'reason': 'Its for_each has no items.'}]");
+    assert_json(json_object_get(none, "outputs"), "[{'step': 'all'}]");
+    assert_int_equal(json_member_integer(json_object_get(none, "credits"), "total", -1), 1);
+    CLEANUP(json) json_t *some = preview_of(text, "{'places': 'Rome'}");
+    assert_json(json_object_get(some, "layers"), "[['each'], ['all']]");
+    assert_int_equal(json_member_integer(json_object_get(some, "credits"), "total", -1), 10);
+    CLEANUP(json)
+    json_t *many = preview_of(
+        text,
+        "{'places': '1\\n2\\n3\\n4\\n5\\n6\\n7\\n8\\n9\\n10\\n11\\n12\\n13\\n14\\n15\\n16\\n17'}");
+    assert_json(json_object_get(many, "valid"), "false");
+    assert_string_equal(
+        json_member_string(json_array_get(json_object_get(many, "errors"), 0), "path"),
+        "/steps/0/for_each");
+}
+
+/* What is wrong with a later step is told although the earlier one has not brought its part yet. */
+static void test_the_preview_checks_what_is_known_of_later_steps(void **state)
+{
+    static const char text[] = PREVIEW(
+        "{'key': 'grid', 'component': 'text', 'default': '2x2'},"
+        "{'key': 'format', 'component': 'text', 'default': 'text'}",
+        "{'id': 'a', 'flow': 'chat'},"
+        "{'id': 'tile', 'flow': 'tile_grid_videos',"
+        " 'params': {'video_urls': ['{{steps.a.url}}'], 'grid_pattern': '{{options.grid}}'}},"
+        "{'id': 'maybe', 'flow': 'chat', 'on_error': 'continue',"
+        " 'params': {'response_format': '{{options.format}}'}}",
+        "{'step': 'tile'}, {'step': 'maybe'}");
+    (void)state;
+    CLEANUP(json) json_t *good = preview_of(text, "{}");
+    assert_json(json_object_get(good, "errors"), "[]");
+    assert_json(json_object_get(good, "layers"), "[['a', 'maybe'], ['tile']]");
+    CLEANUP(json) json_t *grid = preview_of(text, "{'grid': '9x9'}");
+    assert_json(json_object_get(grid, "valid"), "false");
+    assert_int_equal(json_array_size(json_object_get(grid, "errors")), 1);
+    assert_string_equal(
+        json_member_string(json_array_get(json_object_get(grid, "errors"), 0), "path"),
+        "/steps/1/params/grid_pattern");
+    /* A step whose failure is let pass is skipped. */
+    CLEANUP(json) json_t *format = preview_of(text, "{'format': 'xml'}");
+    assert_json(json_object_get(format, "valid"), "true");
+    assert_json(json_object_get(format, "layers"), "[['a'], ['tile']]");
+    assert_json(json_object_get(format, "outputs"), "[{'step': 'tile'}]");
+    assert_string_equal(
+        json_member_string(json_array_get(json_object_get(format, "skipped_steps"), 0), "id"),
+        "maybe");
+}
+
 static void test_the_preview_tells_faults(void **state)
 {
     (void)state;
@@ -176,6 +292,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_preview_decides_what_options_decide),
+        cmocka_unit_test(test_the_preview_knows_no_workflow_yet),
+        cmocka_unit_test(test_the_preview_knows_the_images),
+        cmocka_unit_test(test_the_preview_sees_empty_fan_outs),
+        cmocka_unit_test(test_the_preview_checks_what_is_known_of_later_steps),
         cmocka_unit_test(test_the_preview_tells_faults),
         cmocka_unit_test(test_the_schema_tells_everything),
         cmocka_unit_test(test_a_summary_shows_defaults),

@@ -230,7 +230,7 @@ static void test_types_of_what_is_substituted(void **state)
         {"'image_urls': '{{options.text}}'", "image_urls", 3},
         {"'image_urls': 'http://x/{{options.text}}'", "image_urls", 0},
         {"'option': '{{index}}'", "option", 3},
-        {"'response_format': '{{(options.text == `x`)}}'", "response_format", 16},
+        {"'response_format': '{{(options.text == `x`)}}'", "response_format", 17},
     };
     (void)state;
     for (size_t i = 0; i < TABLE_SIZE(rows); i++) {

@@ -196,7 +196,7 @@ static json_t *option_list_of_text(const char *text)
     while (*text) {
         text += strspn(text, option_blanks);
         text += dashes && *text == '-';
-        text += strspn(text, " \t");
+        text += strspn(text, " \t\r");
         const char *end = option_item_end(text, one_line);
         size_t length = (size_t)(end - text);
         while (length > 0 && strchr(option_blanks, text[length - 1]))

@@ -48,7 +48,7 @@ static void server_head(struct http_request *request, const char *method, const 
     uint64_t length;
     request->head_done = true;
     request_set_head(request, method);
-    int status = framing_check(request, version, &reason);
+    int status = framing_check(request, method, version, &reason);
     if (status != 0) {
         response_fault(request, status, reason, true);
         return;
@@ -175,7 +175,8 @@ static struct MHD_Daemon *server_start(struct http_server *server, int fd)
     OPTION(MHD_OPTION_URI_LOG_CALLBACK, server_request_line, server);
     OPTION(MHD_OPTION_UNESCAPE_CALLBACK, server_keep_escapes, NULL);
     OPTION(MHD_OPTION_NOTIFY_COMPLETED, server_completed, server);
-    OPTION(MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL);
+    /* framing.c is stricter than the strict level, whose answer to a missing Host has its head twice. */
+    OPTION(MHD_OPTION_STRICT_FOR_CLIENT, 0, NULL);
     OPTION(MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, NULL);
     OPTION(MHD_OPTION_CONNECTION_LIMIT, settings->connections_max, NULL);
     OPTION(MHD_OPTION_CONNECTION_TIMEOUT, settings->idle_timeout_s, NULL);

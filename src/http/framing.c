@@ -19,6 +19,7 @@ struct framing {
     bool bad_name, bad_value, bad_length, bad_encoding;
     size_t bytes;
     const char *expected; /* where the next line begins */
+    bool whole;           /* the lines are all of the head */
 };
 
 /* Behind a line that ended with CR LF; NULL when it did not. */
@@ -94,6 +95,16 @@ static enum MHD_Result framing_header(void *context, enum MHD_ValueKind kind, co
     return MHD_YES;
 }
 
+/* Behind the headers the empty line, and with that the head ends. */
+static bool framing_ends(const struct framing *framing, const struct http_request *request,
+                         const char *method)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info && framing->expected && method + info->header_size == framing->expected + 2 &&
+           line_end(framing->expected);
+}
+
 static const char *framing_fault(const struct http_request *request, const struct framing *framing,
                                  const char *version)
 {
@@ -106,7 +117,7 @@ static const char *framing_fault(const struct http_request *request, const struc
         return "A header name is broken.";
     if (framing->bad_value)
         return "A header value has control characters.";
-    if (!line_end(framing->expected))
+    if (!framing->whole)
         return "The lines of the head are not those of HTTP.";
     if (framing->lengths > 1 || framing->bad_length)
         return "Content-Length is one number.";
@@ -132,6 +143,7 @@ int framing_check(const struct http_request *request, const char *method, const 
     framing_request_line(&framing, request, method, version);
     MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, framing_header, &framing);
     framing.bytes += strlen(request->raw_target) + 16;
+    framing.whole = framing_ends(&framing, request, method);
     *ret_reason = framing_fault(request, &framing, version);
     if (*ret_reason)
         return 400;

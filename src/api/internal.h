@@ -30,6 +30,7 @@ struct api_call {
     const struct api_endpoint *endpoint;
     const char *values[API_PATH_VALUES_MAX]; /* of the braces, in order */
     const char *customer, *user;             /* NULL without a key */
+    const char *client_type;                 /* NULL when the client did not say */
     json_t *body;                            /* JSON endpoints; owned by the arena */
     int upload_fd;                           /* UPLOAD endpoints, else -1; closed with the arena */
 };
@@ -46,7 +47,8 @@ const struct api_endpoint *route_find(struct arena *a, const char *method, const
 struct auth;
 struct auth *auth_new(struct store *store);
 void auth_free(struct auth *auth);
-/* Fills customer and user from the headers. ERR_UNAUTHORIZED, ERR_BAD_REQUEST (a Username that is none), ERR_STORAGE. */
+/* Fills customer, user and client type from the headers. ERR_UNAUTHORIZED, ERR_BAD_REQUEST (a text that is none),
+ * ERR_STORAGE. */
 int auth_check(struct auth *auth, struct api_call *call, struct err *err);
 
 /* --- answers --- */

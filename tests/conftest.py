@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -94,6 +95,8 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise AssertionError("the server did not stop on SIGTERM") from None
+            report = re.search(r"(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:).*", self.log.read_text(errors="replace"), re.S)
+            assert not report, report[0][:5000]
         return self.process.returncode if self.process else None
 
     def request(self, method, path, **arguments):
@@ -175,8 +178,8 @@ def new_server(tmp_path):
     """Starts servers with flags of the test's own; stops them afterwards."""
     started = []
 
-    def start(*flags, name="data", **settings):
-        running = Server(tmp_path / name, *flags, **settings).start()
+    def start(*flags, name="data", wait_ready=True, **settings):
+        running = Server(tmp_path / name, *flags, **settings).start(wait_ready)
         started.append(running)
         return running
 

@@ -73,7 +73,7 @@ char *render_workflow(struct arena *a, const struct api *api, const char *base,
 /* --- rendered objects, kept while they are true --- */
 
 struct cache;
-struct cache *cache_new(void);
+struct cache *cache_new(int url_life_s);
 void cache_free(struct cache *cache);
 /* A text that is shared: release with cache_release(). NULL when it is not there. *ret_ticket is for cache_put(). */
 struct cache_text;

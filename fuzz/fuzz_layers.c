@@ -1,8 +1,9 @@
-/* The chunks that a picture from outside may carry: found, checked and described, without decoding
- * pictures. */
-#include "fuzz.h"
-
+/* The chunks that a picture from outside may carry: found, checked and described, without decoding pictures. */
 #include "media/layers.h"
+
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

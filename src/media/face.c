@@ -22,6 +22,12 @@ struct candidate {
     float eyes[2][2];
 };
 
+/* Who is told how far it is, and the part of the whole that runs now. */
+struct search {
+    const struct media_monitor *monitor;
+    double start, length;
+};
+
 /* A square of the photo, turned; samples of it fill a net's input. */
 struct window {
     float x, y;         /* centre, photo pixels */
@@ -148,25 +154,35 @@ static int look_at(struct nn_net *net, const struct picture *photo, float x, flo
     return rc;
 }
 
-/* The whole photo, then, when that shows nobody, overlapping parts of it for smaller faces. */
-static int detect(const struct picture *photo, const struct media_assets *assets,
-                  struct candidate *found, size_t *ret_count, struct err *err)
+/* Centre of the window with this index along an axis of `length`, `count` of them at most half a window apart. */
+static float window_centre(int index, int count, float length, float side)
 {
-    CLEANUP(nn) struct nn_net *net = NULL;
-    int rc = nn_open("face_detector", assets, 0, 0, &net, err);
-    float longer = (float)(photo->width > photo->height ? photo->width : photo->height);
+    if (count == 1)
+        return length / 2;
+    return side / 2 + (float)index * (length - side) / (float)(count - 1);
+}
+
+static int window_count(float length, float side)
+{
+    return length <= side ? 1 : (int)ceilf((length - side) / (side / 2)) + 1;
+}
+
+/* Looks through windows of a part of the photo's longer side. */
+static int detect(struct nn_net *net, const struct picture *photo, float side,
+                  const struct search *search, struct candidate *found, size_t *ret_count,
+                  struct err *err)
+{
+    float width = (float)photo->width, height = (float)photo->height;
+    int columns = window_count(width, side), count = columns * window_count(height, side), rc = 0;
     *ret_count = 0;
-    if (rc == 0)
-        rc = look_at(net, photo, (float)photo->width / 2, (float)photo->height / 2, longer, found,
+    for (int i = 0; rc == 0 && i < count; i++) {
+        if (!media_advance(search->monitor, search->start + search->length * i / count))
+            return err_set_default(err, ERR_CANCELLED);
+        rc = look_at(net, photo, window_centre(i % columns, columns, width, side),
+                     window_centre(i / columns, count / columns, height, side), side, found,
                      ret_count, err);
-    if (rc == 0 && *ret_count == 0 && longer > 2 * FACE_DETECTOR_SIDE) {
-        float side = longer / 2;
-        for (float y = side / 2; rc == 0 && y < (float)photo->height + side / 4; y += side / 2) {
-            for (float x = side / 2; rc == 0 && x < (float)photo->width + side / 4; x += side / 2)
-                rc = look_at(net, photo, x, y, side, found, ret_count, err);
-        }
+        *ret_count = suppress(found, *ret_count);
     }
-    *ret_count = suppress(found, *ret_count);
     return rc;
 }
 
@@ -221,24 +237,43 @@ static int by_size(const void *a, const void *b)
     return first < second ? 1 : first > second ? -1 : 0;
 }
 
-int face_find(const struct picture *photo, const struct media_assets *assets,
-              const struct media_monitor *monitor, struct face ret_faces[FACE_MAX],
-              size_t *ret_count, struct err *err)
+/* The faces among the candidates. */
+static int measure_all(struct nn_net *net, const struct picture *photo,
+                       const struct candidate *found, size_t count, struct face ret_faces[FACE_MAX],
+                       size_t *ret_count, struct err *err)
 {
-    struct candidate found[FACE_CANDIDATES_MAX];
-    CLEANUP(nn) struct nn_net *net = NULL;
-    size_t count;
-    *ret_count = 0;
-    int rc = detect(photo, assets, found, &count, err);
-    if (rc == 0)
-        rc = nn_open("face_mesh", assets, 0, 0, &net, err);
+    int rc = 0;
     for (size_t i = 0; rc == 0 && i < count && *ret_count < FACE_MAX; i++) {
-        if (!media_advance(monitor, (double)i / (double)count))
-            return err_set_default(err, ERR_CANCELLED);
         struct face *face = &ret_faces[*ret_count];
         rc = measure(net, photo, &found[i], face, err);
         if (rc == 0 && face->score >= face_mesh_least)
             (*ret_count)++;
+    }
+    return rc;
+}
+
+/* The whole photo, then, as long as that shows nobody, halves and quarters of it for smaller faces. */
+int face_find(const struct picture *photo, const struct media_assets *assets,
+              const struct media_monitor *monitor, struct face ret_faces[FACE_MAX],
+              size_t *ret_count, struct err *err)
+{
+    enum { LEVELS = 3 };
+    struct candidate found[FACE_CANDIDATES_MAX];
+    CLEANUP(nn) struct nn_net *detector = NULL, *mesh = NULL;
+    float longer = (float)(photo->width > photo->height ? photo->width : photo->height);
+    size_t count;
+    *ret_count = 0;
+    int rc = nn_open("face_detector", assets, 0, 0, &detector, err);
+    if (rc == 0)
+        rc = nn_open("face_mesh", assets, 0, 0, &mesh, err);
+    for (int level = 0; rc == 0 && *ret_count == 0 && level < LEVELS; level++) {
+        const struct search search = {monitor, (double)level / LEVELS, 1.0 / LEVELS};
+        float side = longer / (float)(1 << level);
+        if (level > 0 && side <= FACE_DETECTOR_SIDE)
+            break;
+        rc = detect(detector, photo, side, &search, found, &count, err);
+        if (rc == 0)
+            rc = measure_all(mesh, photo, found, count, ret_faces, ret_count, err);
     }
     qsort(ret_faces, *ret_count, sizeof(*ret_faces), by_size);
     return rc;

@@ -21,7 +21,8 @@ struct face {
     struct face_point points[FACE_POINTS];
 };
 
-/* The largest first; *ret_count 0 is no error. `photo` RGB. ERR_UNAVAILABLE without the nets, ERR_CANCELLED. */
+/* The largest first; *ret_count 0 is no error. `photo` RGB. ERR_NOT_FOUND or ERR_UNAVAILABLE without
+ * the nets, ERR_CANCELLED. */
 int face_find(const struct picture *photo, const struct media_assets *assets,
               const struct media_monitor *monitor, struct face ret_faces[FACE_MAX],
               size_t *ret_count, struct err *err);

@@ -191,7 +191,7 @@ static int decode(const struct file *file, const char *path, int fit_width, int 
                   bool cover, struct picture **ret_picture, struct err *err)
 {
     static const change changes[] = {to_srgb, to_bytes, to_bands};
-    VipsImage *image = NULL;
+    VipsImage *image;
     const char *type;
     int rc = open_checked(file, path, &image, &type, err);
     if (rc < 0)
@@ -222,7 +222,7 @@ static int decode(const struct file *file, const char *path, int fit_width, int 
 int image_probe(int fd, const char *path, struct image_info *ret_info, struct err *err)
 {
     struct file file;
-    VipsImage *image = NULL;
+    VipsImage *image;
     const char *type;
     int rc = file_read(fd, path, &file, err);
     if (rc < 0)

@@ -5,7 +5,6 @@
 #include "media/image.h"
 #include "media/particle/particle.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -210,7 +209,7 @@ static bool read_name(const json_t *object, const char *key, char ret[LAYERS_NAM
     const char *text = json_member_string(object, key);
     if (!text || strlen(text) >= LAYERS_NAME_MAX)
         return false;
-    memcpy(ret, text, strlen(text) + 1);
+    strcpy(ret, text);
     return true;
 }
 
@@ -229,7 +228,7 @@ static bool read_lists(const json_t *meta, struct layers *layers)
         double amount;
         if (!kind || !particle_find(kind) || !read_number_in(row, "amount", 0, 1, &amount))
             return false;
-        snprintf(layers->particles[i].kind, sizeof(layers->particles[i].kind), "%s", kind);
+        strcpy(layers->particles[i].kind, kind);
         layers->particles[i].amount = (float)amount;
     }
     for (size_t i = 0; i < layers->colour_count; i++) {

@@ -1,7 +1,7 @@
 /*
- * The person of a photo, cut out: a net finds the person at 256 pixels, a colour guided filter brings the edge to the photo's
- * resolution, the largest piece stays, holes are filled; and the colours of the person at the edge without the old
- * background. One thread at a time.
+ * The person of a photo, cut out: a net finds the person at 256 pixels, and looks again closer when the person fills little of
+ * the photo; colours decide where it is not sure; a colour guided filter brings the edge to the photo's resolution; the largest pieces
+ * stay, holes are filled; and the colours of the person at the edge come without the old background. One thread at a time.
  */
 #ifndef MEDIA_MATTE_H
 #define MEDIA_MATTE_H
@@ -12,8 +12,8 @@
 #include "media/picture.h"
 
 /* `photo` RGB. *ret_matte (1 channel, the photo's size) and *ret_colours (RGB, the photo with foreground colours spread under
- * the soft edge and outside it) are NULL when there is nobody (less than 1.5 % of the picture). The caller frees both.
- * ERR_UNAVAILABLE without the net, ERR_CANCELLED. */
+ * the soft edge and outside it) are NULL when there is nobody: less than 1.5 % of the picture, or the net is not sure of
+ * nearly half of what it sees. The caller frees both. ERR_NOT_FOUND or ERR_UNAVAILABLE without the net, ERR_CANCELLED. */
 int matte_person(const struct picture *photo, const struct media_assets *assets,
                  const struct media_monitor *monitor, struct picture **ret_matte,
                  struct picture **ret_colours, struct err *err);

@@ -17,7 +17,7 @@ enum paint_mode {
 
 /* `photo` RGB. `scale` 0..1: the share of the photo that the first net sees; choose it so that the largest face is 48 to 64 pixels
  * high there (36 bold .. 90 soft), 0.5 without a face. Works in tiles of bounded memory. The result has the photo's
- * size. Deterministic. ERR_UNAVAILABLE without the nets, ERR_CANCELLED. */
+ * size. Deterministic. ERR_NOT_FOUND or ERR_UNAVAILABLE without the nets, ERR_CANCELLED. */
 int paint_photo(const struct picture *photo, enum paint_mode mode, double scale,
                 const struct media_assets *assets, const struct media_monitor *monitor,
                 struct picture **ret_picture, struct err *err);

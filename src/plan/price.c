@@ -25,8 +25,7 @@ static const char *price_mode(const struct plan_template *t, const json_t *optio
     return mode ? mode : "";
 }
 
-/* Steps that options alone switch off, with those that need them, cost nothing; neither do fan-outs
- * over nothing. */
+/* Steps that options alone switch off, with those that need them, cost nothing. */
 static int64_t price_of_steps(const struct plan_template *t, const json_t *options)
 {
     CLEANUP(arena) struct arena *a = arena_new();
@@ -43,7 +42,7 @@ static int64_t price_of_steps(const struct plan_template *t, const json_t *optio
     }
     decide_skips(a, &view, outcomes);
     for (size_t i = 0; i < t->step_count; i++)
-        total += outcomes[i].state == PLAN_STEP_PENDING ? t->steps[i].info.credits : 0;
+        total += outcomes[i].state == PLAN_STEP_SKIPPED ? 0 : t->steps[i].info.credits;
     return total;
 }
 

@@ -1,0 +1,457 @@
+/* Cut-outs: coverage, holes, pieces, the edge and its colours, on pictures of which the truth is known. */
+#include "media/matte.h"
+
+#include "base/table.h"
+#include "media/matte_edge.h"
+#include "media/nn/nn.h"
+#include "media/portrait.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "nets_fixture.h"
+
+/* --- pictures with a known truth --- */
+
+static double disc_coverage(double x, double y, double centre_x, double centre_y, double radius)
+{
+    double d = radius - hypot(x - centre_x, y - centre_y);
+    return d < -0.5 ? 0 : d > 0.5 ? 1 : d + 0.5;
+}
+
+/* A disc with an antialiased edge, striped inside, before a two-coloured ground. */
+struct known {
+    struct picture *photo, *truth, *front;
+};
+
+static struct known disc_picture(int width, int height, int radius)
+{
+    struct known known = {picture_new(width, height, 3), picture_new(width, height, 1),
+                          picture_new(width, height, 3)};
+    for (int y = 0; y < height; y++) {
+        for (int x = 0; x < width; x++) {
+            double a = disc_coverage(x, y, width / 2.0, height / 2.0, radius);
+            const int front[3] = {200 + (y / 16 % 2) * 30, 90 - (y / 16 % 2) * 30, 40};
+            const int back[3] = {20, x < width / 2 ? 200 : 90, x < width / 2 ? 60 : 210};
+            *picture_at(known.truth, x, y) = (uint8_t)lround(255 * a);
+            for (int c = 0; c < 3; c++) {
+                picture_at(known.front, x, y)[c] = (uint8_t)front[c];
+                picture_at(known.photo, x, y)[c] =
+                    (uint8_t)lround(a * front[c] + (1 - a) * back[c]);
+            }
+        }
+    }
+    return known;
+}
+
+static void known_free(struct known *known)
+{
+    picture_free(known->photo);
+    picture_free(known->truth);
+    picture_free(known->front);
+}
+
+/* The cut-out before another ground. */
+static struct picture *before(const struct picture *matte, const struct picture *colours,
+                              void (*ground)(int x, int y, int ret[3]))
+{
+    struct picture *photo = picture_new(matte->width, matte->height, 3);
+    for (int y = 0; y < matte->height; y++) {
+        for (int x = 0; x < matte->width; x++) {
+            int back[3], alpha = *picture_at(matte, x, y);
+            ground(x, y, back);
+            for (int c = 0; c < 3; c++)
+                picture_at(photo, x, y)[c] = (uint8_t)((picture_at(colours, x, y)[c] * alpha +
+                                                        back[c] * (255 - alpha) + 127) /
+                                                       255);
+        }
+    }
+    return photo;
+}
+
+static void loud_green(int x, int y, int ret[3])
+{
+    (void)x;
+    (void)y;
+    ret[0] = 10;
+    ret[1] = 235;
+    ret[2] = 20;
+}
+
+static void loud_magenta(int x, int y, int ret[3])
+{
+    ret[0] = 240;
+    ret[1] = 10 + (x + y) % 512 / 32;
+    ret[2] = 230;
+}
+
+static void checks(int x, int y, int ret[3])
+{
+    bool odd = (x / 24 + y / 24) % 2;
+    ret[0] = odd ? 30 : 60;
+    ret[1] = odd ? 60 : 170;
+    ret[2] = odd ? 200 : 240;
+}
+
+/* The astronaut of the photo, whose own matte is the truth of the pictures made of her. */
+static struct picture *astronaut, *truth, *truth_colours;
+
+static int setup(void **state)
+{
+    (void)state;
+    OK(nn_init(&fault));
+    astronaut = fixture_photo("tests/data/astronaut.png");
+    OK(matte_person(astronaut, &real_assets, NULL, &truth, &truth_colours, &fault));
+    return truth && truth_colours ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    picture_free(astronaut);
+    picture_free(truth);
+    picture_free(truth_colours);
+    return 0;
+}
+
+/* --- judging --- */
+
+static double share_of(const struct picture *matte)
+{
+    double sum = 0;
+    for (int i = 0; i < matte->width * matte->height; i++)
+        sum += matte->pixels[i];
+    return sum / (255.0 * matte->width * matte->height);
+}
+
+static double difference(const struct picture *a, const struct picture *b)
+{
+    double sum = 0;
+    assert_int_equal(a->width, b->width);
+    assert_int_equal(a->height, b->height);
+    for (int i = 0; i < a->width * a->height; i++)
+        sum += abs(a->pixels[i] - b->pixels[i]);
+    return sum / (255.0 * a->width * a->height);
+}
+
+/* Area of each piece on one side of half, the largest first; pieces at the border count when `border`. */
+static size_t pieces_of(const struct picture *matte, bool inside, bool border, int ret_areas[8])
+{
+    int size = matte->width * matte->height;
+    bool *seen = mem_array((size_t)size, sizeof(bool));
+    int *stack = mem_array((size_t)size, sizeof(int));
+    size_t count = 0;
+    memset(ret_areas, 0, 8 * sizeof(int));
+    for (int start = 0; start < size; start++) {
+        int top = 0, area = 0;
+        bool touches = false;
+        if (seen[start] || (matte->pixels[start] >= 128) != inside)
+            continue;
+        seen[start] = true;
+        stack[top++] = start;
+        while (top > 0) {
+            int at = stack[--top], x = at % matte->width, y = at / matte->width;
+            const int next[4] = {x > 0 ? at - 1 : -1, x + 1 < matte->width ? at + 1 : -1,
+                                 y > 0 ? at - matte->width : -1,
+                                 y + 1 < matte->height ? at + matte->width : -1};
+            area++;
+            for (int k = 0; k < 4; k++) {
+                touches |= next[k] < 0;
+                if (next[k] >= 0 && !seen[next[k]] && (matte->pixels[next[k]] >= 128) == inside) {
+                    seen[next[k]] = true;
+                    stack[top++] = next[k];
+                }
+            }
+        }
+        if (touches && !border)
+            continue;
+        count++;
+        for (int k = 0; k < 8; k++) {
+            if (area > ret_areas[k]) {
+                memmove(ret_areas + k + 1, ret_areas + k, (size_t)(7 - k) * sizeof(int));
+                ret_areas[k] = area;
+                break;
+            }
+        }
+    }
+    free(seen);
+    free(stack);
+    return count;
+}
+
+/* The mean, over what is partly or wholly covered at the edge, of how far the colours lie from the true ones towards the old ground's,
+ * as a share of the way there. */
+static double halo(const struct picture *matte, const struct picture *colours,
+                   const struct picture *true_colours, void (*ground)(int x, int y, int ret[3]))
+{
+    double sum = 0, weight = 0;
+    for (int y = 0; y < matte->height; y++) {
+        for (int x = 0; x < matte->width; x++) {
+            int back[3], alpha = *picture_at(matte, x, y);
+            double along = 0, apart = 0;
+            if (alpha < 13 || alpha > 242)
+                continue;
+            ground(x, y, back);
+            for (int c = 0; c < 3; c++) {
+                double way = back[c] - picture_at(true_colours, x, y)[c];
+                along += (picture_at(colours, x, y)[c] - picture_at(true_colours, x, y)[c]) * way;
+                apart += way * way;
+            }
+            if (apart > 60 * 60) {
+                sum += alpha * along / apart;
+                weight += alpha;
+            }
+        }
+    }
+    assert_true(weight > 0);
+    return sum / weight;
+}
+
+/* --- the edge, from a rough mask --- */
+
+/* The disc's mask as a net would give it: a few pixels off and blurred. */
+static struct raster *rough_disc(int width, int height, int radius, double off)
+{
+    struct raster *mask = raster_new(MATTE_GRID, MATTE_GRID, 1);
+    for (int i = 0; i < MATTE_GRID * MATTE_GRID; i++) {
+        double x = (i % MATTE_GRID + 0.5) * width / MATTE_GRID - 0.5 - off;
+        double y = (i / MATTE_GRID + 0.5) * height / MATTE_GRID - 0.5 - off;
+        mask->values[i] = (float)disc_coverage(x, y, width / 2.0, height / 2.0, radius);
+    }
+    raster_blur(mask, 1);
+    return mask;
+}
+
+static void test_edge_follows_the_photo(void **state)
+{
+    (void)state;
+    static const int sizes[][3] = {{1024, 1024, 300}, {900, 600, 200}, {300, 400, 100}};
+    for (size_t i = 0; i < TABLE_SIZE(sizes); i++) {
+        int width = sizes[i][0], height = sizes[i][1], radius = sizes[i][2], soft = 0;
+        struct known known = disc_picture(width, height, radius);
+        struct raster *guide CLEANUP(raster) = matte_grid(known.photo);
+        struct raster *mask CLEANUP(raster) = rough_disc(width, height, radius, width / 400.0);
+        struct picture *matte CLEANUP(picture) = NULL, *colours CLEANUP(picture) = NULL;
+        matte_refine(known.photo, guide, mask, &matte, &colours);
+        double wrong = difference(matte, known.truth);
+        double around = 2 * M_PI * radius;
+        for (int k = 0; k < width * height; k++)
+            soft += matte->pixels[k] > 12 && matte->pixels[k] < 243;
+        printf("  %dx%d: %.2f pixels wrong per pixel of edge, %.2f soft\n", width, height,
+               wrong * width * height / around, soft / around);
+        assert_true(wrong * width * height / around < 0.2);
+        assert_true(soft / around > 0.5 && soft / around < 2);
+        known_free(&known);
+    }
+}
+
+static void test_colours_of_the_edge(void **state)
+{
+    (void)state;
+    struct known known = disc_picture(800, 800, 250);
+    struct picture *colours CLEANUP(picture) = matte_colours(known.photo, known.truth);
+    int count = 0;
+    double worst = 0, sum = 0;
+    for (int i = 0; i < 800 * 800; i++) {
+        const uint8_t *found = colours->pixels + 3 * i, *front = known.front->pixels + 3 * i;
+        if (known.truth->pixels[i] == 255)
+            assert_memory_equal(found, known.photo->pixels + 3 * i, 3);
+        if (known.truth->pixels[i] < 26 || known.truth->pixels[i] == 255)
+            continue;
+        double far = hypot(hypot(found[0] - front[0], found[1] - front[1]), found[2] - front[2]);
+        worst = fmax(worst, far);
+        sum += far;
+        count++;
+    }
+    printf("  colours at the edge: %.1f off in the mean, %.1f at worst\n", sum / count, worst);
+    assert_true(count > 1000 && sum / count < 15 && worst < 50);
+    /* Outside, too, there is nothing of the old ground: it would show when the cut-out is resized. */
+    const uint8_t *outside = picture_at(colours, 400, 140);
+    assert_true(outside[0] > 150 && outside[1] < 130 && outside[2] < 90);
+    known_free(&known);
+}
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    static const int sizes[][2] = {{1, 1}, {2, 500}, {700, 1}, {16, 16}, {511, 513}, {37, 1200}};
+    for (size_t i = 0; i < TABLE_SIZE(sizes); i++) {
+        struct picture *photo CLEANUP(picture) = image_resize(astronaut, sizes[i][0], sizes[i][1]);
+        struct picture *matte CLEANUP(picture) = NULL, *colours CLEANUP(picture) = NULL;
+        OK(matte_person(photo, &real_assets, NULL, &matte, &colours, &fault));
+        assert_true(!matte == !colours);
+        struct picture *flat CLEANUP(picture) = picture_new(sizes[i][0], sizes[i][1], 1);
+        struct picture *given CLEANUP(picture) = matte_colours(photo, flat);
+        assert_int_equal(given->width, sizes[i][0]);
+        assert_int_equal(given->height, sizes[i][1]);
+    }
+}
+
+/* --- people --- */
+
+static void test_person_of_the_photo(void **state)
+{
+    (void)state;
+    int areas[8];
+    assert_true(share_of(truth) > 0.50 && share_of(truth) < 0.58);
+    pieces_of(truth, true, true, areas);
+    assert_true(areas[1] < 64); /* one piece and some pixels at its edge */
+    pieces_of(truth, false, false, areas);
+    assert_true(areas[0] < 64); /* no holes */
+    /* Where she surely is: face, hair, chest, helmet in her arm, arm. */
+    static const int inside[][2] = {{224, 130}, {230, 30}, {200, 400}, {400, 420}, {60, 400}};
+    /* Where she surely is not: wall, shuttle, flag above and below, black at the right. */
+    static const int outside[][2] = {{120, 60}, {430, 150}, {30, 60}, {8, 440}, {495, 350}};
+    for (size_t i = 0; i < TABLE_SIZE(inside); i++)
+        assert_true(*picture_at(truth, inside[i][0], inside[i][1]) > 250);
+    for (size_t i = 0; i < TABLE_SIZE(outside); i++)
+        assert_true(*picture_at(truth, outside[i][0], outside[i][1]) < 5);
+    for (int i = 0; i < 512 * 512; i++) {
+        if (truth->pixels[i] == 255)
+            assert_memory_equal(truth_colours->pixels + 3 * i, astronaut->pixels + 3 * i, 3);
+    }
+}
+
+static void test_other_grounds(void **state)
+{
+    (void)state;
+    static void (*const grounds[])(int x, int y, int ret[3]) = {loud_green, loud_magenta, checks};
+    for (size_t i = 0; i < TABLE_SIZE(grounds); i++) {
+        struct picture *photo CLEANUP(picture) = before(truth, truth_colours, grounds[i]);
+        struct picture *matte CLEANUP(picture) = NULL, *colours CLEANUP(picture) = NULL;
+        OK(matte_person(photo, &real_assets, NULL, &matte, &colours, &fault));
+        assert_non_null(matte);
+        double wrong = difference(matte, truth);
+        double left = halo(matte, colours, truth_colours, grounds[i]);
+        printf("  ground %zu: %.4f of the picture wrong, %.3f of the ground left at the edge\n", i,
+               wrong, left);
+        assert_true(wrong < 0.006);
+        assert_true(left < 0.15);
+    }
+}
+
+/* People who fill little of the photo, one and two of them. */
+static void test_small_people(void **state)
+{
+    (void)state;
+    for (int people = 1; people <= 2; people++) {
+        enum { WIDTH = 1400, HEIGHT = 900, SIDE = 380 };
+        struct picture *small CLEANUP(picture) = image_resize(truth, SIDE, SIDE);
+        struct picture *small_colours CLEANUP(picture) = image_resize(truth_colours, SIDE, SIDE);
+        struct picture *placed CLEANUP(picture) = picture_new(WIDTH, HEIGHT, 1);
+        struct picture *placed_colours CLEANUP(picture) = picture_new(WIDTH, HEIGHT, 3);
+        for (int k = 0; k < people; k++) {
+            for (int y = 0; y < SIDE; y++) {
+                int left = 200 + 520 * k, top = HEIGHT - SIDE;
+                memcpy(picture_at(placed, left, top + y), picture_at(small, 0, y), SIDE);
+                memcpy(picture_at(placed_colours, left, top + y), picture_at(small_colours, 0, y),
+                       SIDE * 3);
+            }
+        }
+        struct picture *photo CLEANUP(picture) = before(placed, placed_colours, checks);
+        struct picture *matte CLEANUP(picture) = NULL, *colours CLEANUP(picture) = NULL;
+        int areas[8];
+        OK(matte_person(photo, &real_assets, NULL, &matte, &colours, &fault));
+        assert_non_null(matte);
+        assert_int_equal(matte->width, WIDTH);
+        assert_int_equal(colours->height, HEIGHT);
+        double wrong = difference(matte, placed) / share_of(placed);
+        pieces_of(matte, true, true, areas);
+        printf("  %d small: %.3f of the people wrong, pieces %d and %d\n", people, wrong, areas[0],
+               areas[1]);
+        assert_true(wrong < 0.08);
+        assert_true(people == 1 ? areas[1] < 200 : areas[1] > areas[0] / 2);
+    }
+}
+
+static void test_nobody(void **state)
+{
+    (void)state;
+    struct picture *coffee CLEANUP(picture) = fixture_photo("tests/data/coffee.png");
+    struct picture *flat CLEANUP(picture) = picture_new(640, 480, 3);
+    memset(flat->pixels, 140, 640 * 480 * 3);
+    const struct picture *const photos[] = {coffee, flat};
+    for (size_t i = 0; i < TABLE_SIZE(photos); i++) {
+        struct picture *matte = astronaut, *colours = astronaut;
+        OK(matte_person(photos[i], &real_assets, NULL, &matte, &colours, &fault));
+        assert_null(matte);
+        assert_null(colours);
+    }
+}
+
+static void test_same_bytes(void **state)
+{
+    (void)state;
+    struct picture *matte CLEANUP(picture) = NULL, *colours CLEANUP(picture) = NULL;
+    OK(matte_person(astronaut, &real_assets, NULL, &matte, &colours, &fault));
+    assert_memory_equal(matte->pixels, truth->pixels, 512 * 512);
+    assert_memory_equal(colours->pixels, truth_colours->pixels, 512 * 512 * 3);
+}
+
+/* --- without the net, and stopped --- */
+
+static void test_missing_net(void **state)
+{
+    (void)state;
+    struct fixture_assets missing = {"models/selfie.net", NULL, 0};
+    const struct media_assets assets = {&missing, fixture_find};
+    struct picture *matte = astronaut, *colours = astronaut;
+    assert_int_equal(matte_person(astronaut, &assets, NULL, &matte, &colours, &fault),
+                     ERR_NOT_FOUND);
+    assert_null(matte);
+    assert_null(colours);
+    /* Whoever wants a portrait goes on without, and can say why. */
+    struct portrait *portrait CLEANUP(portrait) = NULL;
+    OK(portrait_open(picture_copy(astronaut), &assets, NULL, &portrait, &fault));
+    assert_null(portrait->matte);
+    assert_int_equal(portrait->face_count, 0);
+    assert_string_equal(portrait->fault, "The nets that find people cannot be used here.");
+}
+
+static bool stop(void *context, double fraction)
+{
+    double *least = context;
+    return fraction < *least;
+}
+
+static void test_cancel(void **state)
+{
+    (void)state;
+    double stops[] = {0, 0.5};
+    for (size_t i = 0; i < TABLE_SIZE(stops); i++) {
+        const struct media_monitor monitor = {&stops[i], stop};
+        struct picture *matte = astronaut, *colours = astronaut;
+        assert_int_equal(matte_person(astronaut, &real_assets, &monitor, &matte, &colours, &fault),
+                         ERR_CANCELLED);
+        assert_null(matte);
+        assert_null(colours);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_edge_follows_the_photo),
+        cmocka_unit_test(test_colours_of_the_edge),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_person_of_the_photo),
+        cmocka_unit_test(test_other_grounds),
+        cmocka_unit_test(test_small_people),
+        cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_missing_net),
+        cmocka_unit_test(test_cancel),
+    };
+    if (argc != 2 || image_init(&fault) < 0)
+        return 2;
+    source_directory = argv[1];
+    fixture_arena = arena_new();
+    int failed = cmocka_run_group_tests(tests, setup, teardown);
+    arena_free(fixture_arena);
+    return failed;
+}

@@ -60,17 +60,18 @@ static void insert(const struct client *client)
     struct err err;
     int64_t now = clock_wall_us();
     must(db_query(db, QUERY_CREDIT_MOVE,
-                  DB_VALUES(DB_TEXT(customer), DB_INT(-1), DB_INT(0), DB_INT(INT64_MAX)), &rows, &err),
+                  DB_VALUES(DB_TEXT(customer), DB_INT(-1), DB_INT(0), DB_INT(INT64_MAX)), &rows,
+                  &err),
          &err);
     int64_t balance = db_int(&rows, 0), sequence = db_int(&rows, 1);
     db_rows_end(&rows);
-    RUN(QUERY_LEDGER_ADD, DB_TEXT(customer), DB_INT(sequence), DB_TEXT(client->ledger_id), DB_INT(now),
-        DB_TEXT("reserve"), DB_INT(-1), DB_INT(balance), DB_TEXT(client->workflow_id),
+    RUN(QUERY_LEDGER_ADD, DB_TEXT(customer), DB_INT(sequence), DB_TEXT(client->ledger_id),
+        DB_INT(now), DB_TEXT("reserve"), DB_INT(-1), DB_INT(balance), DB_TEXT(client->workflow_id),
         DB_TEXT("bench_chat"));
     RUN(QUERY_WORKFLOW_CREATE, DB_TEXT(client->workflow_id), DB_TEXT(customer), DB_TEXT(customer),
-        DB_TEXT(""), DB_TEXT(""), DB_TEXT("1"), DB_TEXT("no_event"), DB_TEXT("bench_chat"), DB_INT(1),
-        DB_TEXT(definition_sha256), DB_TEXT(options_json), DB_TEXT("[]"), DB_TEXT(NULL), DB_TEXT(NULL),
-        DB_TEXT(NULL), DB_INT(0), DB_INT(1), DB_INT(now));
+        DB_TEXT(""), DB_TEXT(""), DB_TEXT("1"), DB_TEXT("no_event"), DB_TEXT("bench_chat"),
+        DB_INT(1), DB_TEXT(definition_sha256), DB_TEXT(options_json), DB_TEXT("[]"), DB_TEXT(NULL),
+        DB_TEXT(NULL), DB_TEXT(NULL), DB_INT(0), DB_INT(1), DB_INT(now));
 }
 
 static struct client *take(int group)

@@ -150,13 +150,16 @@ static const char *api_fault(void *context, struct arena *a, int status, const c
 static void api_log(void *context, const struct http_request *request, int status,
                     int64_t duration_us)
 {
+    enum log_level level = status >= 500 ? LOG_ERROR : LOG_DEBUG;
     char code[16], duration[32];
     (void)context;
+    if (!log_wants(level))
+        return;
     snprintf(code, sizeof(code), "%d", status);
     snprintf(duration, sizeof(duration), "%lld", (long long)duration_us);
-    log_line(status >= 500 ? LOG_ERROR : LOG_DEBUG, "request", "method",
-             http_request_method(request), "path", http_request_path(request), "status", code,
-             "duration_us", duration, "request_id", http_request_id(request), NULL);
+    log_line(level, "request", "method", http_request_method(request), "path",
+             http_request_path(request), "status", code, "duration_us", duration, "request_id",
+             http_request_id(request), NULL);
 }
 
 static void api_changed(void *context, const char *workflow_id, int64_t revision)

@@ -31,6 +31,11 @@ bool log_level_parse(const char *text, enum log_level *ret_level)
     return false;
 }
 
+bool log_wants(enum log_level level)
+{
+    return level <= log_threshold;
+}
+
 /* Control characters are escaped in both forms, so that input cannot forge a line. */
 static void log_append_escaped(struct buffer *b, const char *text)
 {
@@ -53,7 +58,7 @@ static void log_append_pair(struct buffer *b, const char *key, const char *value
 
 void log_line(enum log_level level, const char *message, ...)
 {
-    if (level > log_threshold)
+    if (!log_wants(level))
         return;
     char time[CLOCK_TEXT_SIZE];
     clock_format(clock_wall_us(), time);

@@ -17,6 +17,9 @@ void log_setup(enum log_level level, bool as_json, const char *process);
 /* Reads "error", "warning", "info", "debug"; false when it is none of them. */
 bool log_level_parse(const char *text, enum log_level *ret_level);
 
+/* Whether a line of this level would be written: for callers whose values cost something to make. */
+bool log_wants(enum log_level level);
+
 /* One line with the message and pairs of key and value, ended by NULL:
  * log_line(LOG_INFO, "workflow finished", "workflow", id, "status", status, NULL). A NULL value is
  * left out with its key. */

@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -36,16 +35,41 @@ static uint64_t uuid_next_tick(void)
     return tick;
 }
 
+/* Every request gets an id, so the kernel is asked for many at once. */
+static uint64_t uuid_random(void)
+{
+    enum { KEPT = 32 };
+    static _Thread_local uint64_t kept[KEPT];
+    static _Thread_local int left;
+    if (left == 0) {
+        random_bytes(kept, sizeof(kept));
+        left = KEPT;
+    }
+    return kept[--left];
+}
+
+/* The lowest `digits` digits. */
+static void uuid_hex(char *text, uint64_t number, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--, number >>= 4)
+        text[i] = "0123456789abcdef"[number & 0xF];
+}
+
 void uuid_new(char ret_text[UUID_TEXT_SIZE])
 {
     uint64_t tick = uuid_next_tick();
     uint64_t millis = tick >> 12;
-    uint64_t tail;
-    random_bytes(&tail, sizeof(tail));
-    snprintf(ret_text, UUID_TEXT_SIZE, "%08x-%04x-7%03x-%04x-%012llx",
-             (unsigned)(millis >> 16 & 0xFFFFFFFF), (unsigned)(millis & 0xFFFF),
-             (unsigned)(tick & 0xFFF), (unsigned)(0x8000 | (tail >> 48 & 0x3FFF)),
-             (unsigned long long)(tail & 0xFFFFFFFFFFFFULL));
+    uint64_t tail = uuid_random();
+    uuid_hex(ret_text, millis >> 16, 8);
+    ret_text[8] = '-';
+    uuid_hex(ret_text + 9, millis, 4);
+    ret_text[13] = '-';
+    uuid_hex(ret_text + 14, 0x7000 | (tick & 0xFFF), 4);
+    ret_text[18] = '-';
+    uuid_hex(ret_text + 19, 0x8000 | (tail >> 48 & 0x3FFF), 4);
+    ret_text[23] = '-';
+    uuid_hex(ret_text + 24, tail, 12);
+    ret_text[UUID_TEXT_SIZE - 1] = '\0';
 }
 
 bool uuid_valid(const char *text)

@@ -1,10 +1,29 @@
 #include "http/internal.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { RESPONSE_DATE_SIZE = 32 };
+
+/* The Date header, written anew once a second. */
+static const char *response_date(void)
+{
+    static _Thread_local char text[RESPONSE_DATE_SIZE];
+    static _Thread_local time_t written;
+    time_t now = time(NULL);
+    if (now != written) {
+        struct tm tm;
+        gmtime_r(&now, &tm);
+        strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        written = now;
+    }
+    return text;
+}
 
 void response_add_headers(struct http_request *request, struct MHD_Response *response, bool close)
 {
+    MHD_add_response_header(response, "Date", response_date());
     MHD_add_response_header(response, "X-Request-Id", request->id);
     if (close)
         MHD_add_response_header(response, "Connection", "close");

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* Beside the head, a connection's memory holds the answer's headers. */
-enum { SERVER_CONNECTION_SPARE_BYTES = 8 << 10, SERVER_BACKLOG = 1024 };
+enum { SERVER_CONNECTION_SPARE_BYTES = 4 << 10, SERVER_BACKLOG = 1024 };
 
 static void *server_request_line(void *context, const char *target,
                                  struct MHD_Connection *connection)
@@ -164,7 +164,7 @@ static struct MHD_Daemon *server_start(struct http_server *server, int fd)
 {
     const struct http_settings *settings = &server->settings;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-                     (settings->tls_cert_pem ? MHD_USE_TLS : 0);
+                     MHD_USE_SUPPRESS_DATE_NO_CLOCK | (settings->tls_cert_pem ? MHD_USE_TLS : 0);
     struct MHD_OptionItem options[16];
     size_t count = 0;
     size_t memory = settings->header_bytes_max + SERVER_CONNECTION_SPARE_BYTES;

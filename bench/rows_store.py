@@ -1,5 +1,6 @@
 """Accepting work: durable POST of a workflow."""
 import contextlib
+import socket
 import subprocess
 
 from measure import Load, median, median_ratio, rounds, wrk
@@ -26,18 +27,29 @@ def group_commit(context, clients, group):
     return Load(rate, cpu_us, 0)
 
 
-def post(context, clients, script, *flags):
+def post(context, clients, script):
     """A fresh server each time: what was posted before would be executed meanwhile."""
-    with contextlib.closing(Reeld(context.build, *flags)) as reeld:
+    with contextlib.closing(Reeld(context.build)) as reeld:
         reeld.run("bench_chat")
         return wrk(reeld.base + "/v2/workflow", reeld.pid, SECONDS, clients, script=script)
+
+
+def accept(context, clients, script):
+    """Accepting alone: the engine may hold one workflow at a time, and that one waits for a picture that never comes."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, \
+            contextlib.closing(Reeld(context.build, "--active", "1", "--allow-private-networks")) as reeld:
+        reeld.run("bench_chat")
+        reeld.create("bench_hold", {"image_url": f"http://127.0.0.1:{silent.getsockname()[1]}/never.jpg"})
+        silent.settimeout(20)
+        with silent.accept()[0]:
+            return wrk(reeld.base + "/v2/workflow", reeld.pid, SECONDS, clients, script=script)
 
 
 def measure_post(context, clients, limits, single_limits):
     script = context.folder / "post.lua"
     script.write_text(POST % KEY)
     results = rounds(ROUNDS, {
-        "reeld": lambda: post(context, clients, script, "--active", "1"),
+        "reeld": lambda: accept(context, clients, script),
         "executing": lambda: post(context, clients, script),
         "group commit": lambda: group_commit(context, clients, 1024),
         "txn per insert": lambda: group_commit(context, clients, 1),

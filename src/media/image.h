@@ -60,6 +60,9 @@ int image_save(const struct picture *picture, enum image_format format, int qual
 int image_save_bytes(const struct picture *picture, enum image_format format, int quality,
                      void **ret_bytes, size_t *ret_size, struct err *err);
 
+/* Makes encoded bytes the content of the file. ERR_STORAGE. */
+int image_write(const void *bytes, size_t size, int fd, struct err *err);
+
 /* Output size of an aspect ratio ("16:9", "3:2", "4:3", "1:1", "3:4", "2:3", "9:16") at the documented base: 1920x1080,
  * 1620x1080, 1440x1080, 1080x1080 and their upright forms. ERR_INVALID for another text. */
 int image_aspect_size(const char *aspect_ratio, int *ret_width, int *ret_height, struct err *err);

@@ -10,13 +10,8 @@
 /* Compressed pictures are far below this; what is over it is no photo. */
 enum { IMAGE_FILE_MIB_MAX = 64 };
 
-struct file {
-    const void *bytes;
-    size_t size;
-};
-
 /* Into memory: a map would end the process when the file became shorter. */
-static int file_read(int fd, const char *path, struct file *ret_file, struct err *err)
+int image_file_read(int fd, const char *path, struct image_file *ret_file, struct err *err)
 {
     struct stat status;
     if (fstat(fd, &status) < 0)
@@ -38,18 +33,18 @@ static int file_read(int fd, const char *path, struct file *ret_file, struct err
                            count < 0 ? strerror(errno) : "it became shorter");
         done += (size_t)count;
     }
-    *ret_file = (struct file){TAKE(bytes), size};
+    *ret_file = (struct image_file){TAKE(bytes), size};
     return 0;
 }
 
-static void file_free(struct file *file)
+void image_file_free(struct image_file *file)
 {
     free((void *)(uintptr_t)file->bytes);
 }
 
 /* One loader, chosen by the bytes: libvips is never asked to guess. NULL when it cannot open the
  * picture. */
-static VipsImage *open_as(const char *type, const struct file *file, int shrink)
+static VipsImage *open_as(const char *type, const struct image_file *file, int shrink)
 {
     VipsImage *image = NULL;
     void *bytes = (void *)(uintptr_t)file->bytes;
@@ -70,7 +65,7 @@ static VipsImage *open_as(const char *type, const struct file *file, int shrink)
     return image;
 }
 
-static int open_checked(const struct file *file, const char *path, VipsImage **ret_image,
+static int open_checked(const struct image_file *file, const char *path, VipsImage **ret_image,
                         const char **ret_type, struct err *err)
 {
     size_t start = file->size < SNIFF_BYTES ? file->size : SNIFF_BYTES;
@@ -120,12 +115,33 @@ static int to_upright(VipsImage *image, VipsImage **ret_image)
     return vips_autorot(image, ret_image, NULL);
 }
 
+/* Whether the picture's own profile is that of sRGB: ours, or the one that cameras and editors write. */
+static bool has_srgb_profile(VipsImage *image)
+{
+    static const char usual_name[] = "sRGB IEC61966-2.1";
+    enum { NAME_WITHIN = 1024 };
+    const void *profile, *ours;
+    size_t size, ours_size;
+    VipsBlob *blob = NULL;
+    if (vips_image_get_blob(image, VIPS_META_ICC_NAME, &profile, &size) != 0)
+        return false;
+    if (memmem(profile, size < NAME_WITHIN ? size : NAME_WITHIN, usual_name,
+               sizeof(usual_name) - 1))
+        return true;
+    if (vips_profile_load("srgb", &blob, NULL) != 0 || !blob)
+        return false;
+    ours = vips_blob_get(blob, &ours_size);
+    bool same = size == ours_size && memcmp(profile, ours, size) == 0;
+    vips_area_unref(VIPS_AREA(blob));
+    return same;
+}
+
 /* Into 8-bit sRGB or sRGB with alpha, through the picture's own profile when it has a usable one.
  */
 static int to_srgb(VipsImage *image, VipsImage **ret_image)
 {
-    if (vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0 ||
-        image->Type == VIPS_INTERPRETATION_CMYK) {
+    bool has_profile = vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0;
+    if ((has_profile && !has_srgb_profile(image)) || image->Type == VIPS_INTERPRETATION_CMYK) {
         if (vips_icc_transform(image, ret_image, "srgb", "embedded", TRUE, "input_profile",
                                image->Type == VIPS_INTERPRETATION_CMYK ? "cmyk" : "srgb", "intent",
                                VIPS_INTENT_RELATIVE, NULL) == 0)
@@ -173,7 +189,7 @@ static int shrink_of(const char *type, const VipsImage *full, int width, int hei
 }
 
 /* Exactly the wanted size, shrunk while decoding where the format can. Takes over `full`. */
-static VipsImage *open_shrunk(const char *type, const struct file *file, VipsImage *full,
+static VipsImage *open_shrunk(const char *type, const struct image_file *file, VipsImage *full,
                               double scale)
 {
     int width = (int)(full->Xsize * scale + 0.5), height = (int)(full->Ysize * scale + 0.5);
@@ -187,8 +203,8 @@ static VipsImage *open_shrunk(const char *type, const struct file *file, VipsIma
     return part ? image_scale(part, width, height) : NULL;
 }
 
-static int decode(const struct file *file, const char *path, int fit_width, int fit_height,
-                  bool cover, struct picture **ret_picture, struct err *err)
+int image_file_decode(const struct image_file *file, const char *path, int fit_width,
+                      int fit_height, bool cover, struct picture **ret_picture, struct err *err)
 {
     static const change changes[] = {to_srgb, to_bytes, to_bands};
     VipsImage *image;
@@ -219,12 +235,29 @@ static int decode(const struct file *file, const char *path, int fit_width, int 
     return image_render(image, path, ret_picture, err);
 }
 
-int image_probe(int fd, const char *path, struct image_info *ret_info, struct err *err)
+bool image_file_is_plain_jpeg(const struct image_file *file, int *ret_width, int *ret_height)
 {
-    struct file file;
+    struct err err;
     VipsImage *image;
     const char *type;
-    int rc = file_read(fd, path, &file, err);
+    if (open_checked(file, "", &image, &type, &err) < 0)
+        return false;
+    bool plain = strcmp(type, "image/jpeg") == 0 && image->Type == VIPS_INTERPRETATION_sRGB &&
+                 image->Bands == 3 && image->BandFmt == VIPS_FORMAT_UCHAR &&
+                 vips_image_get_orientation(image) == 1 &&
+                 (vips_image_get_typeof(image, VIPS_META_ICC_NAME) == 0 || has_srgb_profile(image));
+    *ret_width = image->Xsize;
+    *ret_height = image->Ysize;
+    g_object_unref(image);
+    return plain;
+}
+
+int image_probe(int fd, const char *path, struct image_info *ret_info, struct err *err)
+{
+    struct image_file file;
+    VipsImage *image;
+    const char *type;
+    int rc = image_file_read(fd, path, &file, err);
     if (rc < 0)
         return rc;
     rc = open_checked(&file, path, &image, &type, err);
@@ -236,25 +269,25 @@ int image_probe(int fd, const char *path, struct image_info *ret_info, struct er
                                         .content_type = type};
         g_object_unref(image);
     }
-    file_free(&file);
+    image_file_free(&file);
     return rc;
 }
 
 int image_load(int fd, const char *path, int fit_width, int fit_height, bool cover,
                struct picture **ret_picture, struct err *err)
 {
-    struct file file;
-    int rc = file_read(fd, path, &file, err);
+    struct image_file file;
+    int rc = image_file_read(fd, path, &file, err);
     if (rc < 0)
         return rc;
-    rc = decode(&file, path, fit_width, fit_height, cover, ret_picture, err);
-    file_free(&file);
+    rc = image_file_decode(&file, path, fit_width, fit_height, cover, ret_picture, err);
+    image_file_free(&file);
     return rc;
 }
 
 int image_load_bytes(const void *bytes, size_t size, const char *path, struct picture **ret_picture,
                      struct err *err)
 {
-    const struct file file = {bytes, size};
-    return decode(&file, path, 0, 0, false, ret_picture, err);
+    const struct image_file file = {bytes, size};
+    return image_file_decode(&file, path, 0, 0, false, ret_picture, err);
 }

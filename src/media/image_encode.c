@@ -41,6 +41,13 @@ static void append_jpeg_mark(struct buffer *b, bool has_colour)
     vips_area_unref(VIPS_AREA(profile));
 }
 
+/* Of a JFIF segment that the encoder wrote itself, in place of which comes ours; 0 without one. */
+static size_t jfif_size(const uint8_t *bytes, size_t size)
+{
+    enum { MARKER = 2, SEGMENT = 18 };
+    return size > SEGMENT && memcmp(bytes, jpeg_jfif, MARKER) == 0 ? SEGMENT : 0;
+}
+
 /* libvips adds EXIF to WebP even when it is to strip: copies all chunks but that one. */
 static void *without_exif(const uint8_t *bytes, size_t *size)
 {
@@ -66,8 +73,7 @@ static void *without_exif(const uint8_t *bytes, size_t *size)
     return buffer_take(&b, size);
 }
 
-/* The file with its mark, for free(). */
-static void *marked(const void *bytes, size_t *size, enum image_format format, bool has_colour)
+void *image_mark(const void *bytes, size_t *size, enum image_format format, bool has_colour)
 {
     if (format == IMAGE_WEBP)
         return without_exif(bytes, size);
@@ -76,6 +82,8 @@ static void *marked(const void *bytes, size_t *size, enum image_format format, b
     assert(*size > at);
     buffer_reserve(&b, *size);
     buffer_append(&b, bytes, at);
+    if (format == IMAGE_JPEG)
+        at += jfif_size((const uint8_t *)bytes + at, *size - at);
     if (format == IMAGE_PNG)
         buffer_append(&b, png_srgb, sizeof(png_srgb) - 1);
     else
@@ -117,19 +125,13 @@ int image_save_bytes(const struct picture *picture, enum image_format format, in
         vips_error_clear();
         return err_set(err, ERR_INTERNAL, NULL, "The picture could not be encoded.");
     }
-    *ret_bytes = marked(bytes, ret_size, format, picture->channels > 1);
+    *ret_bytes = image_mark(bytes, ret_size, format, picture->channels > 1);
     g_free(bytes);
     return 0;
 }
 
-int image_save(const struct picture *picture, enum image_format format, int quality, int fd,
-               struct err *err)
+int image_write(const void *bytes, size_t size, int fd, struct err *err)
 {
-    CLEANUP(free) void *bytes = NULL;
-    size_t size;
-    int rc = image_save_bytes(picture, format, quality, &bytes, &size, err);
-    if (rc < 0)
-        return rc;
     bool failed = ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0;
     for (size_t done = 0; !failed && done < size;) {
         ssize_t written = write(fd, (const char *)bytes + done, size - done);
@@ -140,4 +142,13 @@ int image_save(const struct picture *picture, enum image_format format, int qual
     return failed ? err_set(err, ERR_STORAGE, NULL, "The result could not be written: %s.",
                             strerror(errno))
                   : 0;
+}
+
+int image_save(const struct picture *picture, enum image_format format, int quality, int fd,
+               struct err *err)
+{
+    CLEANUP(free) void *bytes = NULL;
+    size_t size;
+    int rc = image_save_bytes(picture, format, quality, &bytes, &size, err);
+    return rc < 0 ? rc : image_write(bytes, size, fd, err);
 }

@@ -18,4 +18,20 @@ VipsImage *image_scale(VipsImage *image, int width, int height);
  * lack of memory, or with the damage of the picture at `path`. */
 int image_fault(const char *path, struct err *err);
 
+/* A file in memory, checked for its size. Errors of image_load(). */
+struct image_file {
+    const void *bytes;
+    size_t size;
+};
+int image_file_read(int fd, const char *path, struct image_file *ret_file, struct err *err);
+void image_file_free(struct image_file *file);
+/* As image_load(). */
+int image_file_decode(const struct image_file *file, const char *path, int fit_width,
+                      int fit_height, bool cover, struct picture **ret_picture, struct err *err);
+/* Whether it is a JPEG within the limits whose three planes are those of an upright sRGB picture. */
+bool image_file_is_plain_jpeg(const struct image_file *file, int *ret_width, int *ret_height);
+
+/* The encoded file with the mark that it is sRGB, for free(). */
+void *image_mark(const void *bytes, size_t *size, enum image_format format, bool has_colour);
+
 #endif

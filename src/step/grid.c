@@ -6,7 +6,8 @@ int step_grid_read(const struct step_run *run, struct step_grid *ret_grid, struc
 {
     const char *text = step_run_text(run, "grid_pattern");
     if (!text || sscanf(text, "%dx%d", &ret_grid->columns, &ret_grid->rows) != 2 ||
-        ret_grid->columns < 1 || ret_grid->rows < 1)
+        ret_grid->columns < 1 || ret_grid->rows < 1 ||
+        ret_grid->columns > STEP_GRID_CELLS_MAX / ret_grid->rows)
         return err_set(err, ERR_INVALID, "/grid_pattern", "The grid is written as WxH.");
     return 0;
 }

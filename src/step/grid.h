@@ -4,6 +4,9 @@
 
 #include "step/step.h"
 
+/* As the parameter checks it. */
+enum { STEP_GRID_CELLS_MAX = 16 };
+
 struct step_grid {
     int columns, rows;
 };

@@ -12,6 +12,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -73,12 +75,29 @@ static void write_grid(void)
     write_picture("grid.png", picture, IMAGE_PNG);
 }
 
+/* Four cells of 64 x 48, and the first half of its file. */
+static void write_photo(void)
+{
+    static const uint8_t *const colors[] = {red, blue, grey, green};
+    struct picture *picture CLEANUP(picture) = picture_new(128, 96, 3);
+    for (int i = 0; i < 4; i++)
+        fill(picture, i % 2 * 64, i / 2 * 48, 64, 48, colors[i]);
+    write_picture("photo.jpg", picture, IMAGE_JPEG);
+    write_picture("cut.jpg", picture, IMAGE_JPEG);
+    char path[256];
+    struct stat status;
+    snprintf(path, sizeof(path), "%s/cut.jpg", folder);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(truncate(path, status.st_size - status.st_size / 8), 0);
+}
+
 static int make_inputs(void **state)
 {
     (void)state;
     if (!mkdtemp(folder))
         return -1;
     write_grid();
+    write_photo();
     write_flat("red.png", 300, 200, red, 3);
     write_flat("blue.png", 200, 300, blue, 3);
     write_flat("grey.png", 90, 60, grey, 3);
@@ -94,8 +113,9 @@ static int make_inputs(void **state)
 static int remove_inputs(void **state)
 {
     (void)state;
-    static const char *const names[] = {"grid.png", "red.png",  "blue.png",  "grey.png",
-                                        "logo.png", "wide.png", "clear.png", "text.png"};
+    static const char *const names[] = {"grid.png",  "red.png",  "blue.png",  "grey.png",
+                                        "logo.png",  "wide.png", "clear.png", "text.png",
+                                        "photo.jpg", "cut.jpg"};
     char path[256];
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
@@ -267,7 +287,60 @@ static void test_split_faults(void **state)
     check_repeats("split_grid_images", "{'image_url':'@grid.png'}");
 }
 
+/* A JPEG gives JPEGs: untouched where cells begin with blocks, else encoded anew. */
+static void test_split_jpeg(void **state)
+{
+    (void)state;
+    static const uint8_t *const colors[] = {red, blue, grey, green};
+    struct host *even CLEANUP(host) =
+        run_step("split_grid_images", "{'image_url':'@photo.jpg','grid_pattern':'2x2'}");
+    struct host *trimmed CLEANUP(host) =
+        run_step("split_grid_images", "{'image_url':'@photo.jpg','grid_pattern':'2x2','trim':3}");
+    assert_int_equal(even->run.output_count, 4);
+    assert_int_equal(trimmed->run.output_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        struct picture *cell CLEANUP(picture) = result(even, i, "image/jpeg", 64, 48);
+        check_part(cell, 4, 4, 56, 40, colors[i], 6);
+        struct picture *bare CLEANUP(picture) = result(trimmed, i, "image/jpeg", 58, 42);
+        check_part(bare, 4, 4, 50, 34, colors[i], 6);
+    }
+    check_cancel("split_grid_images", "{'image_url':'@photo.jpg'}");
+    check_repeats("split_grid_images", "{'image_url':'@photo.jpg'}");
+    check_fails("split_grid_images", "{'image_url':'@cut.jpg'}", ERR_BAD_INPUT, "/image_url",
+                "damaged or cut off");
+}
+
 /* --- tile_grid_images --- */
+
+/* Photos alone give a photo, whether their cells begin at even pixels or not; with another picture it is PNG. */
+static void test_tile_jpeg(void **state)
+{
+    (void)state;
+    static const uint8_t *const colors[] = {red, blue, grey, green};
+    const uint8_t back[] = {16, 32, 48};
+    static const int gaps[] = {10, 7};
+    for (int g = 0; g < 2; g++) {
+        char params[256];
+        snprintf(params, sizeof(params),
+                 "{'image_urls':['@photo.jpg','@photo.jpg'],'grid_pattern':'1x2','gap':%d,"
+                 "'background':'#102030'}",
+                 gaps[g]);
+        struct host *host CLEANUP(host) = run_step("tile_grid_images", params);
+        struct picture *grid CLEANUP(picture) = result(host, 0, "image/jpeg", 128, 192 + gaps[g]);
+        for (int i = 0; i < 8; i++) {
+            int y = i / 4 * (96 + gaps[g]) + i % 4 / 2 * 48;
+            check_part(grid, i % 2 * 64 + 4, y + 4, 56, 40, colors[i % 4], 8);
+        }
+        check_color(grid, 60, 96 + gaps[g] / 2, back, 12);
+        check_repeats("tile_grid_images", params);
+    }
+    struct host *mixed CLEANUP(host) = run_step(
+        "tile_grid_images", "{'image_urls':['@photo.jpg','@red.png'],'grid_pattern':'2x1'}");
+    struct picture *both CLEANUP(picture) = result(mixed, 0, "image/png", 256, 96);
+    check_color(both, 200, 50, red, 0);
+    check_fails("tile_grid_images", "{'image_urls':['@photo.jpg','@cut.jpg']}", ERR_BAD_INPUT,
+                "/image_urls/1", "damaged or cut off");
+}
 
 static void test_tile(void **state)
 {
@@ -562,7 +635,8 @@ int main(int argc, char **argv)
     videos = argv[1];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split),           cmocka_unit_test(test_split_uneven),
-        cmocka_unit_test(test_split_faults),    cmocka_unit_test(test_tile),
+        cmocka_unit_test(test_split_faults),    cmocka_unit_test(test_split_jpeg),
+        cmocka_unit_test(test_tile_jpeg),       cmocka_unit_test(test_tile),
         cmocka_unit_test(test_tile_contain),    cmocka_unit_test(test_tile_sizes),
         cmocka_unit_test(test_tile_faults),     cmocka_unit_test(test_overlay_positions),
         cmocka_unit_test(test_overlay_look),    cmocka_unit_test(test_overlay_video),

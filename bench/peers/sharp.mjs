@@ -1,5 +1,5 @@
 // Stills with sharp, in a process that stays: reads a JSON job a line, answers "done".
-// {"grid": [FILE x 4], "out": FILE} or {"split": FILE, "out": PREFIX}; "quality", "width", "height" of the whole
+// {"grid": [FILE x 4], "out": FILE} or {"split": FILE, "out": PREFIX, "trim"}; with "quality", "width", "height" of the whole
 import {createInterface} from 'node:readline';
 import sharp from 'sharp';
 
@@ -17,10 +17,10 @@ async function grid({grid, out, width, height, quality}) {
     .composite(cells).jpeg({quality}).toFile(out);
 }
 
-async function split({split, out, width, height, quality}) {
-  const cell = {width: width / 2, height: height / 2};
+async function split({split, out, width, height, quality, trim}) {
+  const [w, h] = [width / 2, height / 2];
   await Promise.all([0, 1, 2, 3].map((index) => sharp(split)
-    .extract({left: (index % 2) * cell.width, top: Math.floor(index / 2) * cell.height, ...cell})
+    .extract({left: (index % 2) * w + trim, top: Math.floor(index / 2) * h + trim, width: w - 2 * trim, height: h - 2 * trim})
     .jpeg({quality}).toFile(`${out}-${index}.jpg`)));
 }
 

@@ -34,15 +34,16 @@ int image_planes_draw(struct image_planes *planes, int fd, const char *path,
 /* Encodes as JPEG into the file, as image_save() does. */
 int image_planes_save(const struct image_planes *planes, int quality, int fd, struct err *err);
 
-/* Cuts a JPEG file into JPEG files without decoding its pixels, so that nothing is lost. Returns the number of files, which the
- * caller frees with image_cuts_free(), or 0 when this picture cannot be cut so: it is no plain JPEG in sRGB, it lies on its side, or an
- * area begins between two of its blocks. Areas lie inside. */
+/* Cuts a JPEG file into JPEG files: where every area begins with a block of the file as its blocks are, so that nothing is lost, else by
+ * encoding its planes anew with `quality`. Returns the number of files, which the caller frees with image_cuts_free(), or 0 when this
+ * picture cannot be cut so: it is no plain JPEG in sRGB, it lies on its side, it is damaged, or an area begins between two samples of
+ * colour. Areas lie inside. */
 struct image_cut {
     void *bytes;
     size_t size;
 };
-int image_cut_lossless(int fd, const char *path, const struct image_rectangle *areas, int count,
-                       struct image_cut *ret_cuts);
+int image_cut(int fd, const char *path, const struct image_rectangle *areas, int count, int quality,
+              struct image_cut *ret_cuts);
 void image_cuts_free(struct image_cut *cuts, int count);
 
 #endif

@@ -74,13 +74,13 @@ static int add_cut(struct step_run *run, const struct image_cut *cut,
     return rc;
 }
 
-/* Adds the cells as they lie in the file and says so; *ret_done stays false when that cannot be. */
+/* Adds the cells as the file itself has them and says so; *ret_done stays false when that cannot be. */
 static int cut_cells(struct step_run *run, const struct step_input *input,
                      const struct image_rectangle *areas, int count, bool *ret_done,
                      struct err *err)
 {
     struct image_cut cuts[STEP_GRID_CELLS_MAX];
-    int rc = 0, made = image_cut_lossless(input->fd, input->path, areas, count, cuts);
+    int rc = 0, made = image_cut(input->fd, input->path, areas, count, SPLIT_JPEG_QUALITY, cuts);
     for (int i = 0; rc == 0 && i < made; i++) {
         rc = step_run_progress(run, (double)i / count, err);
         if (rc == 0)

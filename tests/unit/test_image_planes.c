@@ -195,7 +195,7 @@ static int cut_file(struct bytes file, const struct image_rectangle *areas, int 
                     struct image_cut *ret_cuts)
 {
     int fd CLEANUP(fd) = file_of(file);
-    int made = image_cut_lossless(fd, "/image_url", areas, count, ret_cuts);
+    int made = image_cut(fd, "/image_url", areas, count, 95, ret_cuts);
     if (made == 0) {
         for (int i = 0; i < count; i++)
             assert_null(ret_cuts[i].bytes);
@@ -231,6 +231,33 @@ static void test_cut(void **state)
     check_cut(".jpg[Q=90,subsample_mode=off,interlace]");
 }
 
+/* Areas between blocks are encoded anew, and still lie where they should. */
+static void test_cut_between(void **state)
+{
+    (void)state;
+    static const char *const suffixes[] = {".jpg[Q=95]", ".jpg[Q=95,subsample_mode=off]"};
+    static const struct image_rectangle areas[] = {{2, 4, 90, 57}, {40, 26, 17, 11}};
+    for (int i = 0; i < 2; i++) {
+        struct image_cut cuts[2];
+        const struct bytes file = saved(quarters_image(), suffixes[i]);
+        struct picture *whole CLEANUP(picture) = load(file);
+        assert_int_equal(cut_file(file, areas, 2, cuts), 2);
+        for (int k = 0; k < 2; k++) {
+            struct picture *cell CLEANUP(picture) =
+                load((struct bytes){cuts[k].bytes, cuts[k].size});
+            assert_int_equal(cell->width, areas[k].width);
+            assert_int_equal(cell->height, areas[k].height);
+            for (int at = 0; at < 4; at++) {
+                int x = at % 2 ? areas[k].width - 3 : 2, y = at / 2 ? areas[k].height - 3 : 2;
+                check_at(cell, (x + 0.5) / cell->width, (y + 0.5) / cell->height,
+                         picture_at(whole, areas[k].x + x, areas[k].y + y), 10);
+            }
+        }
+        image_cuts_free(cuts, 2);
+        g_free(file.at);
+    }
+}
+
 static void test_cut_private(void **state)
 {
     (void)state;
@@ -252,7 +279,7 @@ static void test_cut_refused(void **state)
 {
     (void)state;
     struct image_cut cut;
-    const struct image_rectangle between = {8, 0, 48, 32}, whole = {0, 0, WIDTH, HEIGHT};
+    const struct image_rectangle between = {9, 0, 48, 32}, whole = {0, 0, WIDTH, HEIGHT};
     VipsImage *turned = NULL, *image = quarters_image();
     VIPS(vips_copy(image, &turned, NULL));
     g_object_unref(image);
@@ -285,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_draw_faults),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_cut_private),
+        cmocka_unit_test(test_cut_between),
         cmocka_unit_test(test_cut_refused),
     };
     struct err err;

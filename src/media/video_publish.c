@@ -12,7 +12,9 @@
  */
 
 enum { VIDEO_PUBLISH_POSTER_LOOKS = 7 };
-#define VIDEO_PUBLISH_MEASURE 0.1 /* share of progress */
+/* Where progress stands after measuring the sound, and when the poster is looked for. */
+#define VIDEO_PUBLISH_MEASURE 0.1
+#define VIDEO_PUBLISH_LOOK 0.9
 
 static void cleanup_bsf(AVBSFContext **filter)
 {
@@ -138,7 +140,7 @@ static int video_publish_look(int fd, const char *path, const struct media_monit
             best = TAKE(picture);
             best_score = score;
         }
-        if (!media_advance(monitor, 0.9 + 0.1 * part))
+        if (!media_advance(monitor, VIDEO_PUBLISH_LOOK + (1 - VIDEO_PUBLISH_LOOK) * part))
             return err_set_default(err, ERR_CANCELLED);
     }
     *ret_poster = TAKE(best);
@@ -146,8 +148,8 @@ static int video_publish_look(int fd, const char *path, const struct media_monit
 }
 
 static int video_publish_run(struct video_pass *pass, AVBSFContext *tagger,
-                             struct video_poster *poster, const struct media_monitor *monitor,
-                             struct err *err)
+                             struct video_poster *poster, double progress_to,
+                             const struct media_monitor *monitor, struct err *err)
 {
     const struct graph_run run = {
         .graph = pass->graph,
@@ -156,7 +158,7 @@ static int video_publish_run(struct video_pass *pass, AVBSFContext *tagger,
         .duration_us = pass->video->duration_us,
         .monitor = monitor,
         .progress_from = VIDEO_PUBLISH_MEASURE,
-        .progress_to = poster ? 1 : 0.9,
+        .progress_to = progress_to,
         .copy_video = pass->copied_video,
         .copy_audio = pass->copied_sound,
         .video_filter = tagger,
@@ -186,12 +188,14 @@ int video_publish(int fd_in, const char *path, const struct video_publish_settin
     if (rc < 0)
         return rc;
     bool observes = settings->poster && !pass.copied_video;
+    bool looks = settings->poster && pass.copied_video;
     video_poster_init(
         &poster, av_rescale_q(pass.video->duration_us, AV_TIME_BASE_Q, av_inv_q(pass.video->rate)));
-    rc = video_publish_run(&pass, tagger, observes ? &poster : NULL, monitor, err);
+    rc = video_publish_run(&pass, tagger, observes ? &poster : NULL, looks ? VIDEO_PUBLISH_LOOK : 1,
+                           monitor, err);
     if (rc == 0 && observes)
         rc = video_poster_picture(&poster, ret_poster, err);
-    else if (rc == 0 && settings->poster)
+    else if (rc == 0 && looks)
         rc = video_publish_look(fd_in, path, monitor, ret_poster, err);
     if (rc == 0)
         video_pass_result(&pass, ret_result);

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include <assert.h>
 #include <libavutil/channel_layout.h>
+#include <libavutil/cpu.h>
 #include <libavutil/opt.h>
 #include <math.h>
 #include <unistd.h>
@@ -76,6 +77,10 @@ static int video_sink_open_x264(struct video_sink *sink, const struct video_sink
     av_opt_set(encoder->priv_data, "preset", settings->intermediate ? "superfast" : "veryfast", 0);
     av_opt_set(encoder->priv_data, "profile", "high", 0);
     av_opt_set_double(encoder->priv_data, "crf", sink->crf, 0);
+    /* The encoder's code for AVX-512 reads beyond its rows (macroblock tree, widths that are no
+     * multiple of 256): the same frames then give other bytes with other leftovers in memory. */
+    if (av_get_cpu_flags() & AV_CPU_FLAG_AVX512)
+        av_opt_set(encoder->priv_data, "x264-params", "asm=avx2", 0);
     int rc = avcodec_open2(encoder, codec, NULL);
     return rc < 0 ? video_file_fault(rc, "starting the H.264 encoder", err) : 0;
 }

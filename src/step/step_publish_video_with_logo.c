@@ -72,7 +72,8 @@ static int run(struct step_run *run, struct err *err)
         return rc;
     step_run_add_file(run, TAKE_FD(fd), "video/mp4", result.width, result.height,
                       result.duration_ms);
-    return poster ? step_still_add(run, poster, IMAGE_JPEG, POSTER_QUALITY, err) : 0;
+    rc = poster ? step_still_add(run, poster, IMAGE_JPEG, POSTER_QUALITY, err) : 0;
+    return rc < 0 ? rc : step_run_progress(run, 1, err);
 }
 
 #endif

@@ -41,6 +41,13 @@ def plain():
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=2", *sine(300, 2), "-c:v", "libx264",
            "-profile:v", "high", "-crf", "20", "-preset", "veryfast", "-pix_fmt", "yuv420p", *BT709,
            *stereo, "high.mp4")
+    # a second each of red, green and blue
+    parts = [color(name, "320x180", 25, 1) for name in ("red", "lime", "blue")]
+    ffmpeg(*[word for part in parts for word in part], "-filter_complex", "concat=n=3", *H264,
+           *BT709, "three.mp4")
+    # smaller and shorter than the others, at another rate, a fifth above
+    ffmpeg(*color("yellow", "160x90", 50, "0.6"), *sine(1320, "0.6"), *H264, *BT709, *stereo,
+           "short.mp4")
 
 
 def odd():

@@ -1,0 +1,745 @@
+/* The steps that make videos: what they make is decoded by the ffmpeg program and measured. Run as "test_steps_video VIDEOS",
+ * the folder that tests/data/make_videos.py filled. */
+#include "host.h"
+#include "judge_video.h"
+
+#include "media/image.h"
+#include "media/layers.h"
+#include "media/move.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SIDE = 1080, MARGIN = 60, WHOLE = SIDE + 2 * MARGIN };
+
+static const char *videos;
+static char folder[] = "/tmp/reeld-steps-XXXXXX";
+static struct err fault;
+
+#define RED 0xdc1e14
+#define GREEN 0x14b428
+#define BLUE 0x1e28dc
+
+#define OK(call)                                                                                   \
+    do {                                                                                           \
+        if ((call) < 0)                                                                            \
+            fail_msg("%s: %s", #call, fault.message);                                              \
+    } while (0)
+
+/* --- inputs --- */
+
+static void fill(struct picture *picture, int x, int y, int width, int height, unsigned color)
+{
+    for (int row = y; row < y + height; row++) {
+        for (int column = x; column < x + width; column++) {
+            uint8_t *pixel = picture_at(picture, column, row);
+            for (int c = 0; c < picture->channels && c < 3; c++)
+                pixel[c] = (uint8_t)(color >> (16 - 8 * c));
+            if (picture->channels == 4)
+                pixel[3] = 255;
+        }
+    }
+}
+
+static void write_bytes(const char *name, const void *bytes, size_t size)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A PNG with `layers` inside; NULL for none. */
+static void write_still(const char *name, const struct picture *picture,
+                        const struct layers *layers)
+{
+    int fd CLEANUP(fd) = memfd_create("still", MFD_CLOEXEC);
+    OK(image_save(picture, IMAGE_PNG, 0, fd, &fault));
+    size_t size = (size_t)lseek(fd, 0, SEEK_END);
+    char *png = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    assert_true(png != MAP_FAILED);
+    struct buffer with_layers CLEANUP(buffer) = {0};
+    if (layers)
+        OK(layers_embed(layers, png, size, &with_layers, &fault));
+    write_bytes(name, layers ? with_layers.bytes : png, layers ? with_layers.size : size);
+    munmap(png, size);
+}
+
+static void write_flat(const char *name, int width, int height, unsigned color, int channels)
+{
+    struct picture *picture CLEANUP(picture) = picture_new(width, height, channels);
+    fill(picture, 0, 0, width, height, color);
+    write_still(name, picture, NULL);
+}
+
+/* A grey plate, far in its upper and near in its lower half, with a white line down its middle; a red square before it. */
+static struct layers *make_scene(const char *particles)
+{
+    struct layers *layers = layers_new();
+    layers->width = layers->height = SIDE;
+    layers->margin = MARGIN;
+    layers->clean = picture_new(WHOLE, WHOLE, 3);
+    layers->depth = picture_new(WHOLE / 8, WHOLE / 8, 1);
+    layers->subject = picture_new(WHOLE, WHOLE, 4);
+    fill(layers->clean, 0, 0, WHOLE, WHOLE, 0x808080);
+    fill(layers->clean, WHOLE / 2 - 8, 0, 16, WHOLE, 0xffffff);
+    fill(layers->subject, WHOLE / 2 - 240, WHOLE / 2 - 120, 160, 240, RED);
+    layers->near_m = 1;
+    layers->far_m = 100;
+    layers->subject_m = 4;
+    for (int y = 0; y < layers->depth->height; y++) {
+        double metres = y < layers->depth->height / 2 ? 40 : 5;
+        int value = (int)lrint(255 * log(metres) / log(100));
+        memset(picture_at(layers->depth, 0, y), value, (size_t)layers->depth->width);
+    }
+    layers->focus_x = layers->focus_y = 0.5;
+    layers->seed = 7;
+    layers->colour_count = 1;
+    layers->light[0] = layers->light[1] = layers->light[2] = 1;
+    if (particles) {
+        snprintf(layers->particles[0].kind, sizeof(layers->particles[0].kind), "%s", particles);
+        layers->particles[0].amount = 1;
+        layers->particle_count = 1;
+    }
+    return layers;
+}
+
+static void write_scene(const char *name, const char *particles)
+{
+    struct layers *layers CLEANUP(layers) = make_scene(particles);
+    struct picture *still CLEANUP(picture) = picture_new(SIDE, SIDE, 3);
+    fill(still, 0, 0, SIDE, SIDE, 0x808080);
+    write_still(name, still, layers);
+}
+
+static int make_inputs(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    write_flat("red.png", 320, 320, RED, 3);
+    write_flat("blue.png", 320, 320, BLUE, 3);
+    write_flat("logo.png", 40, 40, GREEN, 4);
+    write_scene("scene.png", NULL);
+    write_scene("snow.png", "snow");
+    return 0;
+}
+
+static int remove_inputs(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"red.png",   "blue.png", "logo.png",
+                                        "scene.png", "snow.png", "made.mp4"};
+    char path[256];
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    return rmdir(folder);
+}
+
+/* `params` holds @NAME for a picture of this test and %NAME for a video of the folder. */
+static struct host *open_step(const char *type, const char *params)
+{
+    struct buffer text CLEANUP(buffer) = {0};
+    for (const char *at = params; *at; at++) {
+        if (*at == '@' || *at == '%')
+            buffer_printf(&text, "%s/", *at == '@' ? folder : videos);
+        else
+            buffer_append_char(&text, *at);
+    }
+    struct host *host = host_new(type, text.bytes, &fault);
+    if (!host)
+        fail_msg("%s %s: %s", type, params, fault.message);
+    return host;
+}
+
+/* Also that progress grows to the end, not in one leap. */
+static struct host *run_step(const char *type, const char *params)
+{
+    struct host *host = open_step(type, params);
+    if (host_run(host) < 0)
+        fail_msg("%s %s: %s", type, params, host->err.message);
+    assert_false(host->progress_fell);
+    assert_true(host->progress > 0.9 && host->progress <= 1);
+    return host;
+}
+
+/* Runs a step whose first result is a video; judges that its record says what the file is. */
+static struct host *run_video(const char *type, const char *params, struct judge_facts *ret_facts)
+{
+    struct host *host = run_step(type, params);
+    assert_true(host->run.output_count > 0);
+    const struct step_output *output = &host->run.outputs[0];
+    assert_string_equal(output->content_type, "video/mp4");
+    *ret_facts = judge_file(output->fd);
+    assert_int_equal(output->width, ret_facts->width);
+    assert_int_equal(output->height, ret_facts->height);
+    double longest = fmax(ret_facts->video_s, ret_facts->sound_s);
+    assert_in_range(output->duration_ms, lrint(ret_facts->video_s * 1000) - 1,
+                    lrint(longest * 1000) + 1);
+    return host;
+}
+
+static struct judge_frames decode(struct host *host)
+{
+    return judge_decode(host->run.outputs[0].fd);
+}
+
+static void check_fails(const char *type, const char *params, enum err_code code, const char *path,
+                        const char *words)
+{
+    struct host *host CLEANUP(host) = open_step(type, params);
+    if (host_run(host) != (int)code)
+        fail_msg("%s %s: \"%s\"", type, params, host->err.message);
+    if (!strstr(host->err.message, words))
+        fail_msg("%s %s: \"%s\" has no \"%s\"", type, params, host->err.message, words);
+    assert_string_equal(host->err.path, path);
+}
+
+static void check_repeats(const char *type, const char *params)
+{
+    struct host *first CLEANUP(host) = run_step(type, params);
+    struct host *second CLEANUP(host) = run_step(type, params);
+    assert_int_equal(first->run.output_count, second->run.output_count);
+    for (size_t i = 0; i < first->run.output_count; i++) {
+        size_t size, again;
+        const void *bytes = host_output_bytes(first, i, &size);
+        const void *other = host_output_bytes(second, i, &again);
+        assert_int_equal(size, again);
+        assert_memory_equal(bytes, other, size);
+    }
+}
+
+/* It looks whether it is cancelled so often that it stops where it was told to. */
+static void check_cancel(const char *type, const char *params)
+{
+    struct host *host CLEANUP(host) = open_step(type, params);
+    host->cancel_at = 0.5;
+    assert_int_equal(host_run(host), ERR_CANCELLED);
+    assert_true(host->progress < 0.6);
+    assert_true(host->progress_count > 8);
+}
+
+/* --- create_video --- */
+
+/* Centre of what is brighter than the plate in a row of pixels. */
+static double line_at(const struct judge_frames *frames, int frame, int y)
+{
+    double sum = 0, weight = 0;
+    for (int x = 0; x < frames->width; x++) {
+        int light = judge_pixel(frames, frame, x, y)[1] - 140;
+        sum += light > 0 ? (double)light * x : 0;
+        weight += light > 0 ? light : 0;
+    }
+    assert_true(weight > 0);
+    return sum / weight;
+}
+
+/* Middle of the red square, in linear light, in which edges are mixed. */
+static double square_at(const struct judge_frames *frames, int frame)
+{
+    double sum = 0, weight = 0;
+    for (int x = 0; x < SIDE / 2 - 40; x++) {
+        double light = pow(judge_pixel(frames, frame, x, SIDE / 2)[1] / 128.0, 2.2);
+        double dark = fmax(0, 0.98 - light);
+        sum += dark * x;
+        weight += dark;
+    }
+    assert_true(weight > 0);
+    return sum / weight;
+}
+
+/* The camera goes to the right by 4.8 % around a point between: near things go left, the far ones right. */
+static void check_depth(const struct judge_frames *frames)
+{
+    int last = frames->count - 1;
+    double far_way = line_at(frames, last, 100) - line_at(frames, 0, 100);
+    double near_way = line_at(frames, last, 980) - line_at(frames, 0, 980);
+    double subject_way = square_at(frames, last) - square_at(frames, 0);
+    assert_true(far_way > 5 && near_way < -15 && subject_way < near_way - 5);
+}
+
+static void test_create_depth(void **state)
+{
+    (void)state;
+    struct judge_facts facts;
+    struct host *host CLEANUP(host) = run_video(
+        "create_video",
+        "{'image_url':'@scene.png','duration':2,'fps':24,'camera_control':'Truck right'}", &facts);
+    assert_int_equal(facts.width, SIDE);
+    assert_int_equal(facts.height, SIDE);
+    assert_int_equal(facts.frames, 48);
+    assert_true(fabs(facts.rate - 24) < 0.001);
+    assert_string_equal(host->run.provider, "local");
+    struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+    assert_int_equal(frames.count, 48);
+    check_depth(&frames);
+}
+
+/* What is rendered, before coding: the way is cut into even parts of pixels, slow at its ends. */
+static void test_camera_is_smooth(void **state)
+{
+    (void)state;
+    enum { COUNT = 48 };
+    struct layers *layers CLEANUP(layers) = make_scene(NULL);
+    struct parallax *camera CLEANUP(parallax) = parallax_new(layers, 2);
+    struct picture *frame CLEANUP(picture) = picture_new(SIDE, SIDE, 3);
+    const struct move *move = move_choose("Truck right", NULL);
+    double at[COUNT], fastest = 0;
+    for (int i = 0; i < COUNT; i++) {
+        struct parallax_pose pose;
+        move_pose(move, (float)i / (COUNT - 1), false, 1, &pose);
+        parallax_render(camera, &pose, 0, 0, frame);
+        const struct judge_frames one = {SIDE, SIDE, 1, frame->pixels, NULL, 0};
+        at[i] = square_at(&one, 0);
+        fastest = i > 0 ? fmin(fastest, at[i] - at[i - 1]) : 0;
+        assert_true(i == 0 || at[i] < at[i - 1]);
+        assert_true(i < 2 || fabs(at[i] - 2 * at[i - 1] + at[i - 2]) < 0.13);
+    }
+    assert_true(fastest < -0.8);
+    assert_true(at[1] - at[0] > fastest / 4 && at[COUNT - 1] - at[COUNT - 2] > fastest / 4);
+}
+
+/* Nothing tears: every pixel is of the plate, the line, the square or between two of them. */
+static void test_create_is_whole(void **state)
+{
+    (void)state;
+    static const char *const moves[] = {"Orbit left", "Dolly zoom", "Aerial"};
+    for (size_t m = 0; m < sizeof(moves) / sizeof(moves[0]); m++) {
+        char params[256];
+        snprintf(params, sizeof(params),
+                 "{'image_url':'@scene.png','duration':1,'fps':24,'camera_control':'%s'}",
+                 moves[m]);
+        struct judge_facts facts;
+        struct host *host CLEANUP(host) = run_video("create_video", params, &facts);
+        struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+        assert_int_equal(frames.count, 24);
+        for (int i = 0; i < 24; i += 23) {
+            for (int y = 0; y < SIDE; y += 3) {
+                for (int x = 0; x < SIDE; x += 3) {
+                    const uint8_t *pixel = judge_pixel(&frames, i, x, y);
+                    if (pixel[0] < 110 || pixel[1] < 15)
+                        fail_msg("%s: frame %d at %d, %d: %d %d %d", moves[m], i, x, y, pixel[0],
+                                 pixel[1], pixel[2]);
+                }
+            }
+        }
+    }
+}
+
+/* The end leads into the beginning, and what is in the air moves. */
+static void test_create_loop(void **state)
+{
+    (void)state;
+    struct judge_facts facts;
+    struct host *host CLEANUP(host) = run_video(
+        "create_video",
+        "{'image_url':'@snow.png','duration':1,'loop':2,'fps':24,'camera_control':'Orbit right'}",
+        &facts);
+    assert_int_equal(facts.frames, 48);
+    struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+    double step = judge_distance(&frames, 5, 6), seam = judge_distance(&frames, 23, 24);
+    assert_true(judge_distance(&frames, 0, 24) < 0.5);
+    assert_true(seam > 0.02 && seam < step * 1.5);
+    assert_true(judge_distance(&frames, 47, 0) < step * 1.5);
+    assert_true(judge_distance(&frames, 0, 12) > 1.5 * step);
+    /* a single round that is told to close */
+    struct host *closed CLEANUP(host) =
+        open_step("create_video", "{'image_url':'@scene.png','duration':1,'fps':24,"
+                                  "'camera_control':'Orbit right'}");
+    host_set_local(closed, "{'closed':true}");
+    assert_int_equal(host_run(closed), 0);
+    struct judge_frames round CLEANUP(judge_frames) = decode(closed);
+    assert_true(fabs(line_at(&round, 23, 100) - line_at(&round, 0, 100)) < 2);
+    assert_true(fabs(line_at(&round, 12, 100) - line_at(&round, 0, 100)) > 15);
+}
+
+static void test_create_last_frame(void **state)
+{
+    (void)state;
+    struct judge_facts facts;
+    struct host *host CLEANUP(host) =
+        run_video("create_video",
+                  "{'image_url':'@red.png','last_frame_url':'@blue.png','duration':1,"
+                  "'aspect_ratio':'9:16','fps':24}",
+                  &facts);
+    assert_int_equal(facts.width, 1080);
+    assert_int_equal(facts.height, 1920);
+    struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+    assert_true(judge_is(&frames, 0, 540, 960, RED, 14));
+    assert_true(judge_is(&frames, 23, 540, 960, BLUE, 14));
+    const uint8_t *middle = judge_pixel(&frames, 12, 540, 960);
+    assert_true(middle[0] > 50 && middle[0] < 200 && middle[2] > 40 && middle[2] < 200);
+}
+
+static void test_create_settings(void **state)
+{
+    (void)state;
+    struct judge_facts facts;
+    struct host *wide CLEANUP(host) =
+        run_video("create_video",
+                  "{'image_url':'@red.png','duration':1,'aspect_ratio':'16:9',"
+                  "'motion_type':'StaticMotion','fps':60}",
+                  &facts);
+    assert_int_equal(facts.width, 1920);
+    assert_int_equal(facts.height, 1080);
+    assert_int_equal(facts.frames, 60);
+    check_repeats("create_video", "{'image_url':'@snow.png','duration':1,'fps':24}");
+    check_cancel("create_video", "{'image_url':'@scene.png','duration':2}");
+    check_fails("create_video", "{'image_url':'%text.mp4'}", ERR_BAD_INPUT, "/image_url",
+                "/image_url");
+}
+
+/* Every named move goes its own way, closes when told to, and stays at its place when it has no strength. */
+static void test_moves(void **state)
+{
+    (void)state;
+    struct parallax_pose poses[40][2];
+    size_t count = 0;
+    for (; move_names[count]; count++) {
+        const struct move *move = move_choose(move_names[count], NULL);
+        assert_string_equal(move_name(move), move_names[count]);
+        move_pose(move, 0.2f, false, 1, &poses[count][0]);
+        move_pose(move, 1, false, 1, &poses[count][1]);
+        for (size_t i = 0; i < count; i++)
+            assert_memory_not_equal(poses[i], poses[count], sizeof(poses[0]));
+        struct parallax_pose start, end;
+        move_pose(move, 0, true, 1, &start);
+        move_pose(move, 1, true, 1, &end);
+        assert_true(fabsf(start.shift_x - end.shift_x) < 1e-5f &&
+                    fabsf(start.shift_y - end.shift_y) < 1e-5f &&
+                    fabsf(start.zoom - end.zoom) < 1e-5f && fabsf(start.roll - end.roll) < 1e-5f &&
+                    fabsf(start.dolly - end.dolly) < 1e-5f &&
+                    fabsf(start.pan_x - end.pan_x) < 1e-5f);
+        move_pose(move, 0.7f, false, 0, &end);
+        assert_true(end.shift_x == 0 && end.dolly == 0 && end.roll == 0 && end.zoom == 1);
+    }
+    assert_true(count > 15 && count < 40);
+    assert_string_equal(move_name(move_choose(NULL, "slowly pan left, then wait")), "Pan left");
+}
+
+/* --- overlay_logo --- */
+
+static void test_logo_positions(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"top", "center", "bottom"};
+    static const char *const columns[] = {"left", "center", "right"};
+    for (int i = 0; i < 9; i++) {
+        char params[256], position[32];
+        snprintf(position, sizeof(position), "%s-%s", rows[i / 3], columns[i % 3]);
+        snprintf(params, sizeof(params),
+                 "{'video_url':'%%short.mp4','logo_url':'@logo.png','position':'%s','scale':0.2,"
+                 "'margin':0.1}",
+                 i == 4 ? "center" : position);
+        struct judge_facts facts;
+        struct host *host CLEANUP(host) = run_video("overlay_logo", params, &facts);
+        assert_int_equal(facts.frames, 30);
+        assert_int_equal(facts.width, 160);
+        struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+        /* 18 x 18 pixels, 9 from the edges of 160 x 90 */
+        static const int xs[] = {18, 80, 142}, ys[] = {18, 45, 72};
+        for (int j = 0; j < 9; j++) {
+            unsigned color = i == j ? GREEN : 0xffff00;
+            judge_color(&frames, 0, xs[j % 3], ys[j / 3], color);
+            judge_color(&frames, 29, xs[j % 3], ys[j / 3], color);
+        }
+        judge_color(&frames, 15, xs[i % 3] - 14, ys[i / 3], 0xffff00);
+        judge_color(&frames, 15, xs[i % 3], ys[i / 3] + 14, 0xffff00);
+    }
+}
+
+static void test_logo_times(void **state)
+{
+    (void)state;
+    struct judge_facts facts;
+    struct host *host CLEANUP(host) = run_video(
+        "overlay_logo",
+        "{'video_url':'%three.mp4','logo_url':'@logo.png','position':'center','opacity':0.5,"
+        "'scale':0.4,'start_time':0.52,'end_time':2}",
+        &facts);
+    assert_int_equal(facts.frames, 75);
+    struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+    judge_color(&frames, 12, 160, 90, 0xfe0000);
+    judge_color(&frames, 13, 160, 90, (0xfe0000 + GREEN) / 2 & 0xffffff);
+    assert_true(judge_is(&frames, 20, 160, 90, 0x895a14, 10));
+    assert_true(judge_is(&frames, 49, 160, 90, 0x0ada14, 10));
+    judge_color(&frames, 50, 160, 90, 0x0000fe);
+}
+
+static void test_logo_copies_sound(void **state)
+{
+    (void)state;
+    struct judge_facts facts;
+    struct host *host CLEANUP(host) =
+        run_video("overlay_logo", "{'video_url':'%green.mp4','logo_url':'@logo.png'}", &facts);
+    assert_int_equal(facts.sound_codec, AV_CODEC_ID_AAC);
+    const struct step_input *input = step_run_input(&host->run, "video_url");
+    const char *given = judge_packets(input->fd, AVMEDIA_TYPE_AUDIO);
+    assert_string_equal(given, judge_packets(host->run.outputs[0].fd, AVMEDIA_TYPE_AUDIO));
+    struct host *odd CLEANUP(host) =
+        run_video("overlay_logo", "{'video_url':'%odd.mp4','logo_url':'@logo.png'}", &facts);
+    assert_int_equal(facts.width, 640);
+    assert_int_equal(facts.height, 358);
+}
+
+static void test_logo_faults(void **state)
+{
+    (void)state;
+    check_cancel("overlay_logo", "{'video_url':'%three.mp4','logo_url':'@logo.png'}");
+    check_repeats("overlay_logo", "{'video_url':'%blue.mp4','logo_url':'@logo.png'}");
+    check_fails("overlay_logo", "{'logo_url':'@logo.png'}", ERR_INVALID, "/image_url", "needed");
+    check_fails("overlay_logo", "{'video_url':'%three.mp4','logo_url':'@logo.png','start_time':4}",
+                ERR_INVALID, "/start_time", "3 s long");
+    check_fails("overlay_logo",
+                "{'video_url':'%three.mp4','logo_url':'@logo.png','start_time':2,'end_time':1}",
+                ERR_INVALID, "/end_time", "not after");
+    check_fails("overlay_logo", "{'video_url':'%three.mp4','logo_url':'%text.mp4'}", ERR_BAD_INPUT,
+                "/logo_url", "no picture");
+}
+
+/* --- publish_video_with_logo --- */
+
+static void check_published(const char *name, int width, int height)
+{
+    char params[256];
+    struct judge_facts facts;
+    snprintf(params, sizeof(params),
+             "{'video_url':'%%%s','logo_url':'@logo.png','position':'top-left','title':'A title',"
+             "'poster':true}",
+             name);
+    struct host *host CLEANUP(host) = run_video("publish_video_with_logo", params, &facts);
+    assert_int_equal(facts.width, width);
+    assert_int_equal(facts.height, height);
+    assert_string_equal(facts.title, "A title");
+    assert_int_equal(facts.sound_codec, AV_CODEC_ID_AAC);
+    assert_int_equal(facts.sound_channels, 2);
+    double lufs = judge_loudness(host->run.outputs[0].fd);
+    if (fabs(lufs + 16) > 1)
+        fail_msg("%s is published at %.1f LUFS", name, lufs);
+    assert_int_equal(host->run.output_count, 2);
+    const struct step_output *poster = &host->run.outputs[1];
+    assert_string_equal(poster->content_type, "image/jpeg");
+    struct picture *picture CLEANUP(picture) = NULL;
+    OK(image_load(poster->fd, "poster", 0, 0, false, &picture, &fault));
+    assert_int_equal(picture->width, width);
+    assert_int_equal(poster->height, height);
+    int side = width < height ? width : height;
+    const uint8_t *pixel = picture_at(picture, side / 10, side / 10);
+    assert_true(abs(pixel[0] - 0x14) < 16 && abs(pixel[1] - 0xb4) < 16 &&
+                abs(pixel[2] - 0x28) < 16);
+}
+
+static void test_publish(void **state)
+{
+    (void)state;
+    check_published("quiet_mono.mp4", 640, 360);
+    check_published("surround.mp4", 640, 360);
+    check_published("spikes.mp4", 640, 360);
+    check_published("vp9.webm", 640, 360);
+    check_published("green.mp4", 320, 400);
+    check_cancel("publish_video_with_logo", "{'video_url':'%three.mp4','logo_url':'@logo.png'}");
+    check_repeats("publish_video_with_logo", "{'video_url':'%blue.mp4','logo_url':'@logo.png'}");
+}
+
+/* What a step has made is web-ready: publishing it is no second encode. */
+static void test_publish_copies(void **state)
+{
+    (void)state;
+    struct judge_facts facts;
+    struct host *made CLEANUP(host) =
+        run_video("create_video", "{'image_url':'@scene.png','duration':1,'fps':24}", &facts);
+    size_t size;
+    const void *bytes = host_output_bytes(made, 0, &size);
+    write_bytes("made.mp4", bytes, size);
+    struct host *published CLEANUP(host) =
+        run_video("publish_video_with_logo", "{'video_url':'@made.mp4','title':'Made'}", &facts);
+    assert_string_equal(facts.title, "Made");
+    const char *given = judge_packets(made->run.outputs[0].fd, AVMEDIA_TYPE_VIDEO);
+    assert_string_equal(given, judge_packets(published->run.outputs[0].fd, AVMEDIA_TYPE_VIDEO));
+}
+
+/* --- publish_frames_with_logo --- */
+
+static void check_still(struct host *host, size_t index, const char *type, unsigned color)
+{
+    struct picture *picture CLEANUP(picture) = NULL;
+    assert_string_equal(host->run.outputs[index].content_type, type);
+    OK(image_load(host->run.outputs[index].fd, "still", 0, 0, false, &picture, &fault));
+    assert_int_equal(picture->width, 320);
+    assert_int_equal(picture->height, 180);
+    const uint8_t *middle = picture_at(picture, 160, 90), *logo = picture_at(picture, 20, 20);
+    for (int c = 0; c < 3; c++) {
+        assert_true(abs(middle[c] - (int)(color >> (16 - 8 * c) & 255)) < 10);
+        assert_true(abs(logo[c] - (GREEN >> (16 - 8 * c) & 255)) < 16);
+    }
+}
+
+static void test_frames(void **state)
+{
+    (void)state;
+    static const unsigned colors[] = {0xfe0000, 0x00ff00, 0x0000fe};
+    static const char *const params[] = {
+        "{'video_url':'%three.mp4','count':3,'logo_url':'@logo.png','position':'top-left'}",
+        "{'video_url':'%three.mp4','every_s':1,'logo_url':'@logo.png','position':'top-left',"
+        "'format':'png'}",
+    };
+    for (int i = 0; i < 2; i++) {
+        struct host *host CLEANUP(host) = run_step("publish_frames_with_logo", params[i]);
+        assert_int_equal(host->run.output_count, 3);
+        for (size_t j = 0; j < 3; j++)
+            check_still(host, j, i == 0 ? "image/jpeg" : "image/png", colors[j]);
+    }
+    struct host *usual CLEANUP(host) =
+        run_step("publish_frames_with_logo", "{'video_url':'%three.mp4'}");
+    assert_int_equal(usual->run.output_count, 4);
+    struct host *often CLEANUP(host) =
+        run_step("publish_frames_with_logo", "{'video_url':'%three.mp4','every_s':0.5}");
+    assert_int_equal(often->run.output_count, 6);
+    check_repeats("publish_frames_with_logo", "{'video_url':'%three.mp4','count':2}");
+    check_fails("publish_frames_with_logo", "{'video_url':'%three.mp4','every_s':0.04}",
+                ERR_INVALID, "/every_s", "at most 64");
+    check_fails("publish_frames_with_logo", "{'video_url':'%three.mp4','every_s':1,'count':3}",
+                ERR_INVALID, "/every_s", "not both");
+    check_fails("publish_frames_with_logo", "{'video_url':'%three.mp4','image_urls':['@red.png']}",
+                ERR_INVALID, "/image_urls", "not both");
+}
+
+/* --- tile_grid_videos --- */
+
+static void test_grid(void **state)
+{
+    (void)state;
+    struct judge_facts facts;
+    struct host *host CLEANUP(host) = run_video(
+        "tile_grid_videos",
+        "{'video_urls':['%three.mp4','%blue.mp4','%short.mp4'],'grid_pattern':'2x2','gap':12}",
+        &facts);
+    assert_int_equal(facts.width, 652);
+    assert_int_equal(facts.height, 372);
+    assert_true(fabs(facts.rate - 50) < 0.001); /* the highest */
+    assert_int_equal(facts.frames, 30);         /* the shortest */
+    assert_true(facts.has_sound);
+    struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+    judge_color(&frames, 10, 160, 90, 0xfe0000);
+    judge_color(&frames, 10, 492, 90, 0x0000fe);
+    judge_color(&frames, 10, 160, 282, 0xffff00);
+    judge_color(&frames, 10, 492, 282, 0x000000);
+    judge_color(&frames, 10, 326, 90, 0x000000); /* the gap */
+    judge_color(&frames, 10, 160, 186, 0x000000);
+    judge_color(&frames, 10, 317, 177, 0xfe0000); /* up to the gap */
+    judge_color(&frames, 10, 335, 90, 0x0000fe);
+    /* the first that has sound: blue's tone, not short's */
+    assert_true(judge_tone(&frames, 660, 0.1, 0.5) > 0.05);
+    assert_true(judge_tone(&frames, 1320, 0.1, 0.5) < 0.01);
+}
+
+static void test_grid_modes(void **state)
+{
+    (void)state;
+    struct judge_facts facts;
+    struct host *host CLEANUP(host) =
+        run_video("tile_grid_videos",
+                  "{'video_urls':['%short.mp4','%green.mp4','%blue.mp4'],'grid_pattern':'3x1',"
+                  "'fit':'contain','end':'longest','audio':'mix'}",
+                  &facts);
+    assert_int_equal(facts.width, 480);
+    assert_int_equal(facts.height, 90);
+    assert_int_equal(facts.frames, 150);
+    struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+    judge_color(&frames, 149, 80, 45, 0xffff00); /* holds its last picture */
+    judge_color(&frames, 149, 400, 45, 0x0000fe);
+    judge_color(&frames, 149, 240, 45, 0x00ff00);
+    judge_color(&frames, 149, 165, 45, 0x000000); /* bars beside the upright one */
+    assert_true(judge_tone(&frames, 1320, 0.1, 0.5) > 0.03);
+    assert_true(judge_tone(&frames, 660, 0.1, 0.5) > 0.03);
+    assert_true(judge_tone(&frames, 880, 0.1, 0.5) > 0.03);
+    assert_true(judge_tone(&frames, 880, 2, 2.9) > 0.03);
+    assert_true(judge_tone(&frames, 660, 2, 2.9) < 0.01);
+    struct host *mute CLEANUP(host) = run_video(
+        "tile_grid_videos", "{'video_urls':['%odd.mp4','%short.mp4'],'audio':'none'}", &facts);
+    assert_false(facts.has_sound);
+    assert_int_equal(facts.width, 640); /* 1x2: one below the other, odd sides made even */
+    assert_int_equal(facts.height, 716);
+    check_fails("tile_grid_videos",
+                "{'video_urls':['%three.mp4','%three.mp4','%three.mp4'],'grid_pattern':'2x1'}",
+                ERR_INVALID, "/video_urls", "1 to 2 videos; 3 were given");
+    check_cancel("tile_grid_videos", "{'video_urls':['%three.mp4','%red.mp4']}");
+    check_repeats("tile_grid_videos", "{'video_urls':['%blue.mp4','%short.mp4']}");
+}
+
+/* --- bad input --- */
+
+static void test_bad_videos(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *before, *after, *path;
+    } steps[] = {
+        {"overlay_logo", "{'logo_url':'@logo.png','video_url':", "}", "/video_url"},
+        {"publish_video_with_logo", "{'video_url':", "}", "/video_url"},
+        {"publish_video_with_logo", "{'logo_url':'@logo.png','video_url':", "}", "/video_url"},
+        {"publish_frames_with_logo", "{'video_url':", "}", "/video_url"},
+        {"tile_grid_videos", "{'video_urls':['%three.mp4',", "]}", "/video_urls/1"},
+    };
+    static const struct {
+        const char *file, *words;
+    } files[] = {
+        {"'%cut.mp4'", "cut off"},       {"'%headless.mp4'", "damaged"},
+        {"'%text.mp4'", "no video"},     {"'%empty.mp4'", "no video"},
+        {"'@red.png'", "no video"},      {"'%sound_only.mp4'", "holds no video"},
+        {"'%playlist.mp4'", "no video"},
+    };
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        for (size_t j = 0; j < sizeof(files) / sizeof(files[0]); j++) {
+            char params[256];
+            snprintf(params, sizeof(params), "%s%s%s", steps[i].before, files[j].file,
+                     steps[i].after);
+            check_fails(steps[i].type, params, ERR_BAD_INPUT, steps[i].path, files[j].words);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: test_steps_video VIDEOS\n");
+        return 2;
+    }
+    videos = argv[1];
+    if (step_process_init(&fault) < 0) {
+        fprintf(stderr, "%s\n", fault.message);
+        return 1;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_create_depth),
+        cmocka_unit_test(test_camera_is_smooth),
+        cmocka_unit_test(test_create_is_whole),
+        cmocka_unit_test(test_create_loop),
+        cmocka_unit_test(test_create_last_frame),
+        cmocka_unit_test(test_create_settings),
+        cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_logo_positions),
+        cmocka_unit_test(test_logo_times),
+        cmocka_unit_test(test_logo_copies_sound),
+        cmocka_unit_test(test_logo_faults),
+        cmocka_unit_test(test_publish),
+        cmocka_unit_test(test_publish_copies),
+        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_grid),
+        cmocka_unit_test(test_grid_modes),
+        cmocka_unit_test(test_bad_videos),
+    };
+    return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
+}

@@ -1,9 +1,8 @@
-/* The chunks that a picture from outside may carry: found, checked and described, without decoding pictures. */
+/* The chunks that a picture from outside may carry: found, checked and described, without decoding
+ * pictures. */
+#include "fuzz.h"
+
 #include "media/layers.h"
-
-#include <stdint.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

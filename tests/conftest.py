@@ -6,8 +6,10 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
+import socket
 import socketserver
 import subprocess
 import tempfile
@@ -50,9 +52,9 @@ def pytest_runtest_protocol(item):
 class Server:
     """A reeld process on a data folder of its own."""
 
-    def __init__(self, folder, *flags, key=KEY, environment=None):
+    def __init__(self, folder, *flags, key=KEY, environment=None, private=True):
         self.folder = pathlib.Path(folder)
-        self.flags = list(flags)
+        self.flags = [*flags, *(["--allow-private-networks"] if private else [])]
         self.key = key
         self.environment = dict(os.environ, REELD_API_KEY=key, **(environment or {}))
         self.process = None
@@ -61,7 +63,7 @@ class Server:
 
     def start(self, wait_ready=True):
         command = [str(REELD), "serve", "--listen", "127.0.0.1:0", "--data", str(self.folder),
-                   "--allow-private-networks", "--log-level", "debug", *self.flags]
+                   "--log-level", "debug", *self.flags]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.environment)
         for line in self.process.stdout:
@@ -93,12 +95,36 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise AssertionError("the server did not stop on SIGTERM") from None
+            report = re.search(r"(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:).*", self.log.read_text(errors="replace"), re.S)
+            assert not report, report[0][:5000]
         return self.process.returncode if self.process else None
 
     def request(self, method, path, **arguments):
         headers = {"X-Api-Key": self.key, **arguments.pop("headers", {})}
         return requests.request(method, self.base + path, headers=headers, timeout=arguments.pop("timeout", 120),
                                 **arguments)
+
+    def raw(self, data, seconds=20):
+        """Sends bytes as they are and reads until the server closes: status, headers in small letters, body."""
+        host, port = self.base.split("//")[1].split(":")
+        answer = b""
+        with socket.create_connection((host, int(port)), timeout=seconds) as connection:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(data)
+            with contextlib.suppress(ConnectionError):
+                while part := connection.recv(65536):
+                    answer += part
+        if not answer:
+            return 0, {}, b""
+        head, _, body = answer.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin1").split("\r\n")
+        return int(first.split()[1]), dict(line.lower().split(": ", 1) for line in lines), body
+
+    def key_for(self, customer, credits=1000):
+        """A key of a customer of its own."""
+        made = self.command("key", "create", "--customer", customer, "--credits", str(credits), "--json")
+        assert made.returncode == 0, made.stderr
+        return json.loads(made.stdout)["key"]
 
     def create(self, template_id, options=None, image_urls=None, **more):
         body = {"template_id": template_id, "options": options or {}, "image_urls": image_urls or [], **more}
@@ -152,8 +178,8 @@ def new_server(tmp_path):
     """Starts servers with flags of the test's own; stops them afterwards."""
     started = []
 
-    def start(*flags, name="data", **settings):
-        running = Server(tmp_path / name, *flags, **settings).start()
+    def start(*flags, name="data", wait_ready=True, **settings):
+        running = Server(tmp_path / name, *flags, **settings).start(wait_ready)
         started.append(running)
         return running
 

@@ -175,7 +175,7 @@ int api_new(const struct api_settings *settings, struct api **ret_api, struct er
     struct api *api = mem_alloc(sizeof(*api));
     api->settings = *settings;
     api->auth = auth_new(settings->store);
-    api->cache = cache_new();
+    api->cache = cache_new(settings->media_url_life_s);
     int rc = wait_new(api, &api->room, err);
     if (rc == 0) {
         const struct http_application application = {

@@ -10,7 +10,7 @@
  * table is dropped when any process has committed to the database, which is asked for twice a second at most: a revoked key
  * is honoured for less than a second. Unknown keys are not kept.
  */
-enum { AUTH_SLOTS = 1024, AUTH_CHECK_US = 500 * 1000, AUTH_KEY_MAX = 256, AUTH_USER_MAX = 128 };
+enum { AUTH_SLOTS = 1024, AUTH_CHECK_US = 500 * 1000, AUTH_KEY_MAX = 256, AUTH_TEXT_MAX = 128 };
 
 struct auth_slot {
     char sha256[SHA256_HEX_SIZE]; /* "" when empty */
@@ -111,16 +111,18 @@ static const char *auth_given(const struct http_request *request)
     return NULL;
 }
 
-static int auth_user(struct api_call *call, struct err *err)
+/* A header that is kept as text. NULL in *ret_text when it is absent or empty. */
+static int auth_text(struct api_call *call, const char *name, const char **ret_text,
+                     struct err *err)
 {
-    const char *user = http_request_header(call->request, "Username");
-    if (!user || !*user)
+    const char *text = http_request_header(call->request, name);
+    if (!text || !*text)
         return 0;
-    CLEANUP(json) json_t *text = json_string(user);
-    if (!text || strlen(user) > AUTH_USER_MAX)
+    CLEANUP(json) json_t *utf8 = json_string(text);
+    if (!utf8 || strlen(text) > AUTH_TEXT_MAX)
         return err_set(err, ERR_BAD_REQUEST, NULL,
-                       "The Username header is UTF-8 text of at most %d bytes.", AUTH_USER_MAX);
-    call->user = user;
+                       "The %s header is UTF-8 text of at most %d bytes.", name, AUTH_TEXT_MAX);
+    *ret_text = text;
     return 0;
 }
 
@@ -142,5 +144,6 @@ int auth_check(struct auth *auth, struct api_call *call, struct err *err)
         call->customer = key->customer;
         call->user = key->user;
     }
-    return auth_user(call, err);
+    int rc = auth_text(call, "Username", &call->user, err);
+    return rc < 0 ? rc : auth_text(call, "X-Client-Type", &call->client_type, err);
 }

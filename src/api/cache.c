@@ -7,7 +7,7 @@
 
 /*
  * DESIGN. Polling clients ask for the same object again and again. Its text is kept in a slot chosen by its id until a commit
- * changes the object, at most for CACHE_LIFE_US because URLs in it are signed for a time. A slot has a ticket that every change
+ * changes the object, at most for CACHE_LIFE_US or half the life of the signed URLs in it. A slot has a ticket that every change
  * moves: a text that was rendered from rows read before a change is not kept.
  */
 enum { CACHE_SLOTS = 4096, CACHE_LIFE_US = 60 * 1000000, CACHE_TEXT_MAX = 256 * 1024 };
@@ -27,13 +27,16 @@ struct cache_slot {
 };
 
 struct cache {
+    int64_t life_us;
     pthread_mutex_t lock;
     struct cache_slot slots[CACHE_SLOTS]; /* under lock */
 };
 
-struct cache *cache_new(void)
+struct cache *cache_new(int url_life_s)
 {
     struct cache *cache = mem_alloc(sizeof(*cache));
+    int64_t half_us = (int64_t)url_life_s * 500000;
+    cache->life_us = half_us < CACHE_LIFE_US ? half_us : CACHE_LIFE_US;
     pthread_mutex_init(&cache->lock, NULL);
     return cache;
 }
@@ -105,7 +108,7 @@ void cache_put(struct cache *cache, const char *id, const char *customer, const 
         memcpy(slot->id, id, strnlen(id, sizeof(slot->id) - 1) + 1);
         slot->customer = mem_strdup(customer);
         slot->base = mem_strdup(base);
-        slot->until = clock_monotonic_us() + CACHE_LIFE_US;
+        slot->until = clock_monotonic_us() + cache->life_us;
         slot->text = text;
         text = NULL;
     }

@@ -150,6 +150,7 @@ static void workflow_check_webhook(const char *url, struct plan_faults *faults)
 static const json_t *workflow_image_urls(struct api_call *call, struct plan_faults *faults)
 {
     const json_t *urls = json_object_get(call->body, "image_urls");
+    size_t before = faults->error_count;
     size_t index;
     const json_t *url;
     if (!urls || json_is_null(urls))
@@ -170,7 +171,7 @@ static const json_t *workflow_image_urls(struct api_call *call, struct plan_faul
         else if (plan_reference_check(json_string_value(url), false, &err) < 0)
             plan_fault_add(faults, path, 0, "value_error", "%s", err.message);
     }
-    return faults->error_count == 0 ? urls : NULL;
+    return faults->error_count == before ? urls : NULL;
 }
 
 static const json_t *workflow_options(struct api_call *call, struct plan_faults *faults)
@@ -191,7 +192,7 @@ static void workflow_read_body(struct api_call *call, struct store_workflow *wor
 {
     workflow->customer = call->customer;
     workflow->user = call->user;
-    workflow->client_type = http_request_header(call->request, "X-Client-Type");
+    workflow->client_type = call->client_type;
     workflow->title = workflow_text(call, "title", "", WORKFLOW_TITLE_MAX, faults);
     workflow->description =
         workflow_text(call, "description", "", WORKFLOW_DESCRIPTION_MAX, faults);
@@ -295,6 +296,8 @@ void ep_workflow_create(struct api_call *call)
         plan_fault_add(&faults, "/template_id", 0, given ? "type_error" : "missing",
                        given ? "template_id is a text." : "template_id is required.");
         workflow_read_body(call, &workflow, &faults);
+        workflow_options(call, &faults);
+        workflow_image_urls(call, &faults);
     }
     if (faults.error_count > 0)
         reply_faults(call, "body", &faults);

@@ -30,6 +30,7 @@ struct api_call {
     const struct api_endpoint *endpoint;
     const char *values[API_PATH_VALUES_MAX]; /* of the braces, in order */
     const char *customer, *user;             /* NULL without a key */
+    const char *client_type;                 /* NULL when the client did not say */
     json_t *body;                            /* JSON endpoints; owned by the arena */
     int upload_fd;                           /* UPLOAD endpoints, else -1; closed with the arena */
 };
@@ -46,7 +47,8 @@ const struct api_endpoint *route_find(struct arena *a, const char *method, const
 struct auth;
 struct auth *auth_new(struct store *store);
 void auth_free(struct auth *auth);
-/* Fills customer and user from the headers. ERR_UNAUTHORIZED, ERR_BAD_REQUEST (a Username that is none), ERR_STORAGE. */
+/* Fills customer, user and client type from the headers. ERR_UNAUTHORIZED, ERR_BAD_REQUEST (a text that is none),
+ * ERR_STORAGE. */
 int auth_check(struct auth *auth, struct api_call *call, struct err *err);
 
 /* --- answers --- */
@@ -71,7 +73,7 @@ char *render_workflow(struct arena *a, const struct api *api, const char *base,
 /* --- rendered objects, kept while they are true --- */
 
 struct cache;
-struct cache *cache_new(void);
+struct cache *cache_new(int url_life_s);
 void cache_free(struct cache *cache);
 /* A text that is shared: release with cache_release(). NULL when it is not there. *ret_ticket is for cache_put(). */
 struct cache_text;
@@ -79,9 +81,9 @@ struct cache_text *cache_get(struct cache *cache, const char *id, const char *cu
                              const char *base, uint64_t *ret_ticket);
 /* Keeps a copy unless the object changed since the ticket was given. */
 void cache_put(struct cache *cache, const char *id, const char *customer, const char *base,
-               uint64_t ticket, const char *text, size_t size);
+               uint64_t ticket, const char *bytes, size_t size);
 void cache_drop(struct cache *cache, const char *id); /* any thread */
-void cache_release(void *text);
+void cache_release(void *object);
 const char *cache_bytes(const struct cache_text *text, size_t *ret_size);
 
 /* --- waiting for the end of a workflow, and blocking work --- */

@@ -6,12 +6,15 @@ static const char reply_content_type[] = "application/json";
 
 void reply_text(struct api_call *call, int status, const char *json_text, size_t size)
 {
+    static const struct http_header retry_after[] = {{"Retry-After", "1"}};
     http_reply(call->request, &(struct http_response){
                                   .status = status,
                                   .content_type = reply_content_type,
                                   .body = json_text,
                                   .body_size = size,
                                   .file_fd = -1,
+                                  .headers = retry_after,
+                                  .header_count = status == 429 || status == 503,
                               });
 }
 
@@ -35,18 +38,8 @@ const char *reply_fault_text(struct arena *a, enum err_code code, const char *re
 
 void reply_error(struct api_call *call, const struct err *err)
 {
-    static const struct http_header retry_after[] = {{"Retry-After", "1"}};
-    int status = err_http_status(err->code);
     const char *text = reply_fault_text(call->arena, err->code, err->message);
-    http_reply(call->request, &(struct http_response){
-                                  .status = status,
-                                  .content_type = reply_content_type,
-                                  .body = text,
-                                  .body_size = strlen(text),
-                                  .file_fd = -1,
-                                  .headers = retry_after,
-                                  .header_count = status == 429 || status == 503,
-                              });
+    reply_text(call, err_http_status(err->code), text, strlen(text));
 }
 
 void reply_code(struct api_call *call, enum err_code code)
@@ -66,7 +59,7 @@ static json_t *reply_location(const char *where, const char *pointer)
         size_t size = 0;
         for (size_t i = 0; i < length && size < sizeof(token) - 1; i++) {
             bool escaped = pointer[i] == '~' && i + 1 < length;
-            token[size++] = !escaped ? pointer[i] : pointer[++i] == '1' ? '/' : '~';
+            token[size++] = (char)(!escaped ? pointer[i] : pointer[++i] == '1' ? '/' : '~');
         }
         token[size] = '\0';
         pointer += length;

@@ -260,8 +260,9 @@ int wait_seconds(struct api_call *call, int *ret_seconds, struct plan_faults *fa
     char *end;
     *ret_seconds = 0;
     if (query) {
-        long seconds = strtol(query, &end, 10);
-        if (end == query || *end || seconds < 1 || seconds > WAIT_SECONDS_MAX) {
+        size_t digits = strspn(query, "0123456789");
+        long seconds = digits == 1 || digits == 2 ? strtol(query, NULL, 10) : 0;
+        if (query[digits] || seconds < 1 || seconds > WAIT_SECONDS_MAX) {
             plan_fault_add(faults, "/wait", 0, "value_error",
                            "wait is a number of seconds from 1 to %d.", WAIT_SECONDS_MAX);
             return ERR_INVALID;

@@ -16,8 +16,10 @@ struct cmd {
 
 /* Reads the options of these groups; prints help or the fault. True when the command goes on; else *ret_status is how it ends. */
 bool cmd_begin(struct cmd *cmd, unsigned groups, int *ret_status);
-/* Prints a fault on standard error and returns CMD_FAILED, or CMD_USAGE for ERR_INVALID of an option. */
+/* Prints a fault on standard error, with --json also {"error":{"code","message"}} on standard output. CMD_FAILED, or CMD_USAGE
+ * for ERR_INVALID. */
 int cmd_fail(const struct err *err);
+/* The same for wrong usage; points to the help. */
 int cmd_usage(const struct cmd *cmd, const char *sentence);
 
 #define CMD(name, arguments, summary) int cmd_##name(struct cmd *cmd);

@@ -41,7 +41,7 @@ int cmd_credits(struct cmd *cmd)
     struct err err;
     struct home home;
     char *end = NULL;
-    if (!cmd_begin(cmd, PARAM_GROUP_KEY, &status))
+    if (!cmd_begin(cmd, PARAM_GROUP_CUSTOMER | PARAM_GROUP_CREDITS, &status))
         return status;
     const char *verb = cmd->options.argument_count ? cmd->options.arguments[0] : "";
     bool add = strcmp(verb, "add") == 0;

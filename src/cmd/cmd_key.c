@@ -7,20 +7,31 @@
 #include <stdio.h>
 #include <string.h>
 
+static void key_print_created(const char *id, const char *key, const char *customer,
+                              const char *user, int64_t credits)
+{
+    CLEANUP(json)
+    json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:I}", "id", id, "key", key, "customer",
+                             customer, "user", user, "credits", (json_int_t)credits);
+    CLEANUP(free) char *text = json_text(body, NULL);
+    printf("%s\n", text);
+}
+
 static int key_create(struct cmd *cmd, struct home *home, struct err *err)
 {
     const char *customer = option_text(&cmd->options, PARAM_CUSTOMER);
     const char *user = option_text(&cmd->options, PARAM_USER);
     char key[80], id[UUID_TEXT_SIZE];
+    user = user ? user : customer;
     home_new_key(key);
-    int rc = home_create_key(home, customer, user ? user : customer, key, id, err);
+    int rc = home_create_key(home, customer, user, key, id, err);
     int64_t credits = option_integer(&cmd->options, PARAM_CREDITS);
     if (rc == 0 && credits > 0)
         rc = home_add_credits(home, customer, credits, "granted with a key", err);
     if (rc < 0)
         return rc;
     if (option_flag(&cmd->options, PARAM_JSON))
-        printf("{\"id\":\"%s\",\"key\":\"%s\"}\n", id, key);
+        key_print_created(id, key, customer, user, credits);
     else
         printf("%s\n\nThe key is shown only this once. Its id is %s.\n", key, id);
     return 0;
@@ -78,7 +89,7 @@ int cmd_key(struct cmd *cmd)
     int status;
     struct err err;
     struct home home;
-    if (!cmd_begin(cmd, PARAM_GROUP_KEY, &status))
+    if (!cmd_begin(cmd, PARAM_GROUP_CUSTOMER | PARAM_GROUP_KEY, &status))
         return status;
     const char *verb = cmd->options.argument_count ? cmd->options.arguments[0] : "";
     bool create = strcmp(verb, "create") == 0, revoke = strcmp(verb, "revoke") == 0;

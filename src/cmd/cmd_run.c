@@ -105,15 +105,15 @@ static int run_find_template(struct run_state *state, const char *text, struct e
     if (!run_is_file(text)) {
         state->template = plan_catalog_find(state->home.catalog, text);
         if (!state->template)
-            return err_set(err, ERR_NOT_FOUND, text,
-                           "There is no template %s; reeld templates lists them.", text);
+            return definition_unknown(state->home.catalog, text, err);
         return 0;
     }
     int rc = definition_read(text, &faults, &state->own_template, err);
-    if (rc == ERR_INVALID)
-        run_print_faults(&faults);
     state->template = state->own_template;
-    return rc;
+    if (rc != ERR_INVALID)
+        return rc;
+    run_print_faults(&faults);
+    return err_set(err, ERR_BAD_INPUT, text, "%s is not a valid template.", text);
 }
 
 static int run_copy(int from, int to, uint64_t size)
@@ -148,10 +148,25 @@ static int run_add_file(struct run_state *state, const char *path, const char **
     return rc;
 }
 
+static bool run_is_one_of(const char *component, const char *const *names)
+{
+    for (; component && *names; names++) {
+        if (strcmp(component, *names) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool run_is_media(const char *component)
+{
+    static const char *const media[] = {"image", "images", "video", "videos", "audio", NULL};
+    return run_is_one_of(component, media);
+}
+
 static bool run_is_many(const char *component)
 {
-    return component && (strcmp(component, "images") == 0 || strcmp(component, "videos") == 0 ||
-                         strcmp(component, "multiselect") == 0 || strcmp(component, "list") == 0);
+    static const char *const many[] = {"images", "videos", "multiselect", "list", NULL};
+    return run_is_one_of(component, many);
 }
 
 static const char *run_component(const struct run_state *state, const char *key)
@@ -181,7 +196,7 @@ static json_t *run_option_value(const char *component, const char *text)
     return json_string(text);
 }
 
-/* key=value; key=@FILE; a repeated key makes a list. */
+/* key=value; key=@FILE where the option is media; a repeated key makes a list. */
 static int run_add_option(struct run_state *state, json_t *options, const char *argument,
                           struct err *err)
 {
@@ -192,7 +207,8 @@ static int run_add_option(struct run_state *state, json_t *options, const char *
     const char *key = arena_strndup(state->cmd->arena, argument, (size_t)(equals - argument));
     const char *value = equals + 1;
     const char *component = run_component(state, key);
-    int rc = *value == '@' ? run_add_file(state, value + 1, &value, err) : 0;
+    int rc =
+        *value == '@' && run_is_media(component) ? run_add_file(state, value + 1, &value, err) : 0;
     if (rc < 0)
         return rc;
     json_t *given = run_option_value(component, value);
@@ -390,7 +406,8 @@ static int run_report(struct run_state *state, const struct store_workflow_full 
         full->workflow.error_json ? json_loads(full->workflow.error_json, 0, NULL) : NULL;
     const char *message = json_member_string(error, "message");
     const char *step = json_member_string(error, "step_id");
-    return err_set(err, ERR_INTERNAL, NULL, "%s%s%s%s",
+    const char *code = json_member_string(error, "code");
+    return err_set(err, code ? err_from_wire(code) : ERR_INTERNAL, NULL, "%s%s%s%s",
                    message ? message : "The workflow did not succeed.", step ? " (step " : "",
                    step ? step : "", step ? ")" : "");
 }
@@ -419,6 +436,10 @@ int cmd_run(struct cmd *cmd)
         rc = run_watch(&state, &full, &err);
     if (rc == 0)
         rc = run_report(&state, full, &err);
+    status = rc == 0 ? CMD_OK : cmd_fail(&err);
+    /* Whatever its fault was called, a run that had begun was no wrong usage. */
+    if (status == CMD_USAGE && state.engine)
+        status = CMD_FAILED;
     run_close(&state);
-    return rc == 0 ? CMD_OK : cmd_fail(&err);
+    return status;
 }

@@ -102,12 +102,13 @@ static int serve_open(struct cmd *cmd, struct home *home, struct err *err)
     return rc;
 }
 
-static int serve_start(struct cmd *cmd, struct home *home, struct engine **ret_engine,
-                       struct api **ret_api, struct err *err)
+static int serve_start(struct cmd *cmd, struct home *home, const struct http_settings *http,
+                       struct engine **ret_engine, struct api **ret_api, struct err *err)
 {
     const struct options *options = &cmd->options;
     const struct engine_settings engine_settings = home_engine_settings(home, options);
     struct api_settings api_settings = {
+        .http = *http,
         .store = home->store,
         .blobs = home->blobs,
         .catalog = home->catalog,
@@ -118,9 +119,7 @@ static int serve_start(struct cmd *cmd, struct home *home, struct engine **ret_e
         .media_url_life_s = (int)option_integer(options, PARAM_MEDIA_URL_LIFE),
         .waits_max = (int)option_integer(options, PARAM_WAITS),
     };
-    int rc = serve_http_settings(options, &api_settings.http, err);
-    if (rc == 0)
-        rc = engine_new(&engine_settings, ret_engine, err);
+    int rc = engine_new(&engine_settings, ret_engine, err);
     api_settings.engine = *ret_engine;
     if (rc == 0)
         rc = api_new(&api_settings, ret_api, err);
@@ -137,14 +136,11 @@ static void serve_raise_descriptors(void)
     }
 }
 
-static void serve_print_address(const struct options *options, const struct api *api)
+static void serve_print_address(const struct http_settings *http, const struct api *api)
 {
-    CLEANUP(arena) struct arena *a = arena_new();
-    struct http_settings http = {0};
-    serve_read_listen(a, option_text(options, PARAM_LISTEN), &http, NULL);
-    bool brackets = strchr(http.address, ':') != NULL;
-    printf("listening on %s://%s%s%s:%d\n", option_text(options, PARAM_TLS_CERT) ? "https" : "http",
-           brackets ? "[" : "", http.address, brackets ? "]" : "", api_port(api));
+    bool brackets = strchr(http->address, ':') != NULL;
+    printf("listening on %s://%s%s%s:%d\n", http->tls_cert_pem ? "https" : "http",
+           brackets ? "[" : "", http->address, brackets ? "]" : "", api_port(api));
     fflush(stdout);
 }
 
@@ -155,6 +151,7 @@ int cmd_serve(struct cmd *cmd)
     struct home home = {.pack_fd = -1, .lock_fd = -1};
     struct engine *engine = NULL;
     struct api *api = NULL;
+    struct http_settings http;
     sigset_t ending;
     if (!cmd_begin(cmd, PARAM_GROUP_SERVE | PARAM_GROUP_ENGINE, &status))
         return status;
@@ -167,13 +164,15 @@ int cmd_serve(struct cmd *cmd)
     pthread_sigmask(SIG_BLOCK, &ending, NULL);
     signal(SIGPIPE, SIG_IGN);
     serve_raise_descriptors();
-    int rc = serve_open(cmd, &home, &err);
+    int rc = serve_http_settings(&cmd->options, &http, &err);
+    if (rc == 0)
+        rc = serve_open(cmd, &home, &err);
     if (rc == 0)
         rc = serve_first_start(&home, &err);
     if (rc == 0)
-        rc = serve_start(cmd, &home, &engine, &api, &err);
+        rc = serve_start(cmd, &home, &http, &engine, &api, &err);
     if (rc == 0) {
-        serve_print_address(&cmd->options, api);
+        serve_print_address(&http, api);
         sigwait(&ending, &signal_number);
         log_line(LOG_INFO, "stopping", "signal", strsignal(signal_number), NULL);
         api_quiesce(api);

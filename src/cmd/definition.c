@@ -1,5 +1,7 @@
 #include "cmd/definition.h"
 
+#include "cmd/suggest.h"
+
 #include <string.h>
 
 struct definition_folder {
@@ -49,4 +51,17 @@ int definition_read(const char *path, struct plan_faults *faults,
     if (!*ret_template)
         return err_set(err, ERR_INVALID, path, "%s is not a valid template.", path);
     return 0;
+}
+
+int definition_unknown(const struct plan_catalog *catalog, const char *id, struct err *err)
+{
+    struct suggest suggest;
+    suggest_init(&suggest, id);
+    for (size_t i = 0; i < plan_catalog_count(catalog); i++)
+        suggest_offer(&suggest, plan_template_id(plan_catalog_at(catalog, i)));
+    if (suggest.best)
+        return err_set(err, ERR_NOT_FOUND, id, "There is no template %s; did you mean %s?", id,
+                       suggest.best);
+    return err_set(err, ERR_NOT_FOUND, id, "There is no template %s; reeld templates lists them.",
+                   id);
 }

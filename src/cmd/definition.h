@@ -9,4 +9,7 @@
 int definition_read(const char *path, struct plan_faults *faults,
                     struct plan_template **ret_template, struct err *err);
 
+/* ERR_NOT_FOUND with a sentence, which offers the nearest id when one is near. */
+int definition_unknown(const struct plan_catalog *catalog, const char *id, struct err *err);
+
 #endif

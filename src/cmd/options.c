@@ -1,6 +1,8 @@
 #include "cmd/options.h"
 
-#include "base/table.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cmd/suggest.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,7 +12,17 @@
 #include <string.h>
 #include <unistd.h>
 
-enum param_type { TYPE_TEXT, TYPE_FLAG, TYPE_INTEGER, TYPE_BYTES, TYPE_LIST };
+enum { OPTION_NAME_MAX = 200 };
+
+enum param_type {
+    TYPE_TEXT,
+    TYPE_NAME,
+    TYPE_FLAG,
+    TYPE_INTEGER,
+    TYPE_COUNT,
+    TYPE_BYTES,
+    TYPE_LIST
+};
 
 static const struct {
     unsigned group;
@@ -50,24 +62,6 @@ static bool option_truth(const char *text, bool *ret_value)
            strcmp(text, "no") == 0 || *text == '\0';
 }
 
-static int option_set(struct options *options, enum param param, const char *text,
-                      enum param_source source, struct err *err)
-{
-    enum param_type type = option_rows[param].type;
-    int64_t number;
-    bool truth;
-    if ((type == TYPE_INTEGER || type == TYPE_BYTES) &&
-        !option_number(text, type == TYPE_BYTES, &number))
-        return err_set(err, ERR_INVALID, option_rows[param].flag,
-                       "%s is no number that --%s takes.", text, option_rows[param].flag);
-    if (type == TYPE_FLAG && !option_truth(text, &truth))
-        return err_set(err, ERR_INVALID, option_rows[param].flag, "%s is set to 1 or 0, not to %s.",
-                       option_rows[param].flag, text);
-    if (source >= options->values[param].source)
-        options->values[param] = (struct option_value){arena_strdup(options->arena, text), source};
-    return 0;
-}
-
 static void option_add(struct arena *a, const char ***list, size_t *count, const char *text)
 {
     const char **grown = arena_array(a, *count + 1, sizeof(*grown));
@@ -75,6 +69,73 @@ static void option_add(struct arena *a, const char ***list, size_t *count, const
         memcpy(grown, *list, *count * sizeof(*grown));
     grown[(*count)++] = text;
     *list = grown;
+}
+
+/* The setting by the name under which this source has it: "--workers", "REELD_WORKERS", "workers". */
+static const char *option_name(struct arena *a, enum param param, enum param_source source)
+{
+    const char *flag = option_rows[param].flag;
+    if (source != SOURCE_ENVIRONMENT)
+        return arena_printf(a, "%s%s", source == SOURCE_FLAG ? "--" : "", flag);
+    char *name = arena_printf(a, "REELD_%s", flag);
+    for (char *at = name; *at; at++)
+        *at = (char)(*at == '-' ? '_' : toupper((unsigned char)*at));
+    return name;
+}
+
+static bool option_is_name(const char *text)
+{
+    CLEANUP(json) json_t *utf8 = json_string(text);
+    for (const char *at = text; *at; at++) {
+        if (iscntrl((unsigned char)*at))
+            return false;
+    }
+    return utf8 && *text && strlen(text) <= OPTION_NAME_MAX;
+}
+
+/* NULL when the text is a value of the type, else what the type takes. */
+static const char *option_fault(enum param param, const char *text)
+{
+    enum log_level level;
+    int64_t number = 0;
+    bool truth;
+    switch (option_rows[param].type) {
+    case TYPE_INTEGER:
+        return option_number(text, false, &number) ? NULL : "a whole number from 0";
+    case TYPE_COUNT:
+        return option_number(text, false, &number) && number > 0 ? NULL : "a whole number from 1";
+    case TYPE_BYTES:
+        return option_number(text, true, &number) && number > 0
+                   ? NULL
+                   : "a number of bytes, such as 65536, 64k, 16M or 2G";
+    case TYPE_FLAG:
+        return option_truth(text, &truth) ? NULL : "1 or 0";
+    case TYPE_NAME:
+        return option_is_name(text) ? NULL : "a line of text of at most 200 bytes";
+    default:
+        if (param == PARAM_LOG_LEVEL && !log_level_parse(text, &level))
+            return "error, warning, info or debug";
+        return *text ? NULL : "a value that is not empty";
+    }
+}
+
+static int option_set(struct options *options, enum param param, const char *text,
+                      enum param_source source, struct err *err)
+{
+    struct option_value *value = &options->values[param];
+    const char *takes = option_fault(param, text);
+    if (takes) {
+        const char *name = option_name(options->arena, param, source);
+        return err_set(err, ERR_INVALID, option_rows[param].flag, "%s takes %s, not %s.", name,
+                       takes, *text ? text : "nothing");
+    }
+    if (source < value->source)
+        return 0;
+    text = arena_strdup(options->arena, text);
+    if (option_rows[param].type == TYPE_LIST)
+        option_add(options->arena, &options->images, &options->image_count, text);
+    *value = (struct option_value){text, source};
+    return 0;
 }
 
 static int option_find(const struct options *options, const char *flag, size_t length)
@@ -87,6 +148,20 @@ static int option_find(const struct options *options, const char *flag, size_t l
     return -1;
 }
 
+static int option_unknown(const struct options *options, const char *flag, struct err *err)
+{
+    struct suggest suggest;
+    suggest_init(&suggest, flag);
+    for (int i = 0; i < PARAM_COUNT; i++) {
+        if (options->groups & option_rows[i].group)
+            suggest_offer(&suggest, option_rows[i].flag);
+    }
+    if (suggest.best)
+        return err_set(err, ERR_INVALID, flag, "There is no option --%s here; did you mean --%s?",
+                       flag, suggest.best);
+    return err_set(err, ERR_INVALID, flag, "There is no option --%s here.", flag);
+}
+
 /* One "--flag", "--flag=value" or "--flag value"; *at moves over what was used. */
 static int option_read_flag(struct options *options, int argc, char **argv, int *at,
                             struct err *err)
@@ -96,16 +171,13 @@ static int option_read_flag(struct options *options, int argc, char **argv, int 
     int param = option_find(options, flag, length);
     const char *value = flag[length] == '=' ? flag + length + 1 : NULL;
     if (param < 0)
-        return err_set(err, ERR_INVALID, flag, "There is no option --%.*s here.", (int)length,
-                       flag);
+        return option_unknown(options, arena_strndup(options->arena, flag, length), err);
     if (option_rows[param].type == TYPE_FLAG)
         return option_set(options, (enum param)param, value ? value : "1", SOURCE_FLAG, err);
     if (!value && *at + 1 == argc)
         return err_set(err, ERR_INVALID, flag, "--%s needs a value.", flag);
     if (!value)
         value = argv[++*at];
-    if (option_rows[param].type == TYPE_LIST)
-        option_add(options->arena, &options->images, &options->image_count, value);
     return option_set(options, (enum param)param, value, SOURCE_FLAG, err);
 }
 
@@ -120,6 +192,8 @@ static int options_read_arguments(struct options *options, int argc, char **argv
             rc = option_set(options, PARAM_HELP, "1", SOURCE_FLAG, err);
         else if (!flags_end && strncmp(argv[i], "--", 2) == 0)
             rc = option_read_flag(options, argc, argv, &i, err);
+        else if (!flags_end && argv[i][0] == '-' && isalpha((unsigned char)argv[i][1]))
+            rc = err_set(err, ERR_INVALID, argv[i], "There is no option %s here.", argv[i]);
         else
             option_add(options->arena, &options->arguments, &options->argument_count, argv[i]);
         if (rc < 0)
@@ -131,12 +205,10 @@ static int options_read_arguments(struct options *options, int argc, char **argv
 static int options_read_environment(struct options *options, struct err *err)
 {
     for (int i = 0; i < PARAM_COUNT; i++) {
-        char name[64];
-        size_t length = (size_t)snprintf(name, sizeof(name), "REELD_%s", option_rows[i].flag);
-        for (size_t k = 0; k < length; k++)
-            name[k] = name[k] == '-' ? '_' : (char)toupper((unsigned char)name[k]);
-        const char *value = getenv(name);
-        int rc = value && (options->groups & option_rows[i].group)
+        if (!(options->groups & option_rows[i].group))
+            continue;
+        const char *value = getenv(option_name(options->arena, (enum param)i, SOURCE_ENVIRONMENT));
+        int rc = value && *value
                      ? option_set(options, (enum param)i, value, SOURCE_ENVIRONMENT, err)
                      : 0;
         if (rc < 0)
@@ -157,14 +229,18 @@ static int options_take_line(void *context, const char *section, const char *nam
 {
     struct options_file *file = context;
     struct options all = *file->options;
+    struct err err;
     (void)section;
+    if (file->rc < 0)
+        return 0;
     all.groups = ~0U;
     int param = option_find(&all, name, strlen(name));
     if (param < 0)
         file->rc = err_set(file->err, ERR_INVALID, file->path, "%s: there is no setting %s.",
                            file->path, name);
-    else if (file->options->groups & option_rows[param].group)
-        file->rc = option_set(file->options, (enum param)param, value, SOURCE_FILE, file->err);
+    else if ((file->options->groups & option_rows[param].group) &&
+             option_set(file->options, (enum param)param, value, SOURCE_FILE, &err) < 0)
+        file->rc = err_set(file->err, ERR_INVALID, file->path, "%s: %s", file->path, err.message);
     return file->rc == 0;
 }
 
@@ -226,20 +302,31 @@ bool option_given(const struct options *options, enum param param)
     return options->values[param].source != SOURCE_DEFAULT;
 }
 
-void options_print_help(unsigned groups)
+static void options_print_group(unsigned groups)
 {
-    printf("\nOptions:\n");
     for (int i = 0; i < PARAM_COUNT; i++) {
         char left[64];
-        if (!((groups | PARAM_GROUP_COMMON) & option_rows[i].group))
+        const char *otherwise = option_rows[i].otherwise;
+        if (!(groups & option_rows[i].group))
             continue;
         snprintf(left, sizeof(left), "--%s%s%s", option_rows[i].flag,
                  option_rows[i].placeholder ? " " : "",
                  option_rows[i].placeholder ? option_rows[i].placeholder : "");
-        printf("  %-28s %s", left, option_rows[i].help);
-        if (option_rows[i].otherwise && strcmp(option_rows[i].otherwise, "0") != 0)
-            printf(" (default: %s)", option_rows[i].otherwise);
+        printf("  %-26s %s", left, option_rows[i].help);
+        if (otherwise && strcmp(otherwise, "0") != 0)
+            printf(" (default: %s)", otherwise);
         printf("\n");
     }
-    printf("\nEvery option is also an environment variable (REELD_...) and a key in reeld.conf.\n");
+}
+
+void options_print_help(unsigned groups)
+{
+    if (groups & ~(unsigned)PARAM_GROUP_COMMON) {
+        printf("\nOptions:\n");
+        options_print_group(groups & ~(unsigned)PARAM_GROUP_COMMON);
+    }
+    printf("\nOptions of every command:\n");
+    options_print_group(PARAM_GROUP_COMMON);
+    printf("\n--some-option is also REELD_SOME_OPTION in the environment and some-option = VALUE in"
+           " reeld.conf;\na flag wins over the environment, that over the file.\n");
 }

@@ -25,8 +25,6 @@ enum {
     POOL_RESTART_US = 1000000
 };
 
-extern char **environ;
-
 static void pool_timer(struct engine *engine, struct timer *timer);
 
 static struct pool_worker *pool_worker_of(struct timer *timer)

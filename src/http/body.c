@@ -68,7 +68,7 @@ static enum MHD_Result body_part(void *context, enum MHD_ValueKind kind, const c
 {
     struct http_request *request = context;
     (void)kind, (void)content_type, (void)encoding;
-    if (!file_name && strcmp(key, "file") != 0)
+    if (!file_name && (!key || strcmp(key, "file") != 0)) /* a part may have no name */
         return MHD_YES;
     if (offset == 0 && request->file_parts++ == 0 && file_name)
         body_take_file_name(request, file_name);

@@ -1,6 +1,11 @@
 /*
- * libmicrohttpd reads leniently here and there; a proxy before it may read the same bytes otherwise, and then somebody's body becomes
- * somebody else's request. So whatever is not plain is refused before the application sees it.
+ * DESIGN. libmicrohttpd reads leniently here and there; a proxy before it may read the same bytes otherwise, and then somebody's body
+ * becomes somebody else's request. So whatever is not plain is refused before the application sees it.
+ *
+ * What it forgave in the layout of the head (a bare line feed, a folded line, a NUL, a second space, a header without a name) no
+ * function of it tells. But it parses in place: in the memory of the connection the head still stands as it came, with NULs for
+ * the separators. So the parts that it hands out must lie behind one another, with nothing but those separators between them.
+ * A library that did it otherwise would have every request refused, never a bad one taken.
  */
 #include "http/internal.h"
 
@@ -13,7 +18,36 @@ struct framing {
     int lengths, encodings, hosts;
     bool bad_name, bad_value, bad_length, bad_encoding;
     size_t bytes;
+    const char *expected; /* where the next line begins */
+    bool whole;           /* the lines are all of the head */
 };
+
+/* Behind a line that ended with CR LF; NULL when it did not. */
+static const char *line_end(const char *end)
+{
+    return end && end[0] == '\0' && end[1] == '\0' ? end + 2 : NULL;
+}
+
+static void framing_request_line(struct framing *framing, const struct http_request *request,
+                                 const char *method, const char *version)
+{
+    const char *target = method + strlen(method) + 1;
+    bool plain = target == request->target_at && !strchr(request->raw_target, ' ') &&
+                 version == target + strlen(request->raw_target) + 1;
+    framing->expected = plain ? line_end(version + strlen(version)) : NULL;
+}
+
+static void framing_header_line(struct framing *framing, const char *name, size_t name_size,
+                                const char *value, size_t value_size)
+{
+    const char *colon = name + name_size;
+    if (framing->expected != name || value <= colon ||
+        strspn(colon + 1, " \t") != (size_t)(value - colon - 1)) {
+        framing->expected = NULL;
+        return;
+    }
+    framing->expected = line_end(value + value_size);
+}
 
 /* RFC 9110, 5.6.2. */
 static bool is_token(const char *text, size_t size)
@@ -45,8 +79,7 @@ static enum MHD_Result framing_header(void *context, enum MHD_ValueKind kind, co
 {
     struct framing *framing = context;
     (void)kind;
-    if (!value)
-        value = "";
+    framing_header_line(framing, name, name_size, value, value_size);
     framing->bytes += name_size + value_size + 4;
     framing->bad_name |= !is_token(name, name_size);
     framing->bad_value |= !is_plain(value, value_size);
@@ -62,32 +95,56 @@ static enum MHD_Result framing_header(void *context, enum MHD_ValueKind kind, co
     return MHD_YES;
 }
 
-int framing_check(const struct http_request *request, const char *version, const char **ret_reason)
+/* Behind the headers the empty line, and with that the head ends. */
+static bool framing_ends(const struct framing *framing, const struct http_request *request,
+                         const char *method)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info && framing->expected && method + info->header_size == framing->expected + 2 &&
+           line_end(framing->expected);
+}
+
+static const char *framing_fault(const struct http_request *request, const struct framing *framing,
+                                 const char *version)
+{
+    bool is_1_0 = strcmp(version, "HTTP/1.0") == 0;
+    if (!is_1_0 && strcmp(version, "HTTP/1.1") != 0)
+        return "The server speaks HTTP/1.1.";
+    if (!is_token(request->method, strlen(request->method)))
+        return "The method is broken.";
+    if (framing->bad_name)
+        return "A header name is broken.";
+    if (framing->bad_value)
+        return "A header value has control characters.";
+    if (!framing->whole)
+        return "The lines of the head are not those of HTTP.";
+    if (framing->lengths > 1 || framing->bad_length)
+        return "Content-Length is one number.";
+    if (framing->encodings > 1 || framing->bad_encoding)
+        return "The only Transfer-Encoding is 'chunked'.";
+    if (framing->lengths > 0 && framing->encodings > 0)
+        return "Content-Length and Transfer-Encoding exclude each other.";
+    if (framing->encodings > 0 && is_1_0)
+        return "HTTP/1.0 has no Transfer-Encoding.";
+    if (framing->hosts > 1)
+        return "There is more than one Host header.";
+    if (framing->hosts == 0 && !is_1_0)
+        return "The Host header is missing.";
+    if (request->target_is_broken)
+        return "The URL has a broken escape or control characters.";
+    return NULL;
+}
+
+int framing_check(const struct http_request *request, const char *method, const char *version,
+                  const char **ret_reason)
 {
     struct framing framing = {0};
+    framing_request_line(&framing, request, method, version);
     MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, framing_header, &framing);
     framing.bytes += strlen(request->raw_target) + 16;
-    *ret_reason = NULL;
-    if (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0)
-        *ret_reason = "The server speaks HTTP/1.1.";
-    else if (!is_token(request->method, strlen(request->method)))
-        *ret_reason = "The method is broken.";
-    else if (framing.bad_name)
-        *ret_reason = "A header name is broken.";
-    else if (framing.bad_value)
-        *ret_reason = "A header value has control characters.";
-    else if (framing.lengths > 1 || framing.bad_length)
-        *ret_reason = "Content-Length is one number.";
-    else if (framing.encodings > 1 || framing.bad_encoding)
-        *ret_reason = "The only Transfer-Encoding is 'chunked'.";
-    else if (framing.lengths > 0 && framing.encodings > 0)
-        *ret_reason = "Content-Length and Transfer-Encoding exclude each other.";
-    else if (framing.encodings > 0 && strcmp(version, "HTTP/1.0") == 0)
-        *ret_reason = "HTTP/1.0 has no Transfer-Encoding.";
-    else if (framing.hosts > 1)
-        *ret_reason = "There is more than one Host header.";
-    else if (request->target_is_broken)
-        *ret_reason = "The path has a broken escape or control characters.";
+    framing.whole = framing_ends(&framing, request, method);
+    *ret_reason = framing_fault(request, &framing, version);
     if (*ret_reason)
         return 400;
     if (strlen(request->raw_target) > request->server->settings.uri_bytes_max)

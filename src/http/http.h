@@ -10,7 +10,9 @@
  * when the answer is written, never before: the application owns what it keeps.
  *
  * Broken framing (Content-Length with Transfer-Encoding, differing lengths, bad chunk sizes, bare control
- * characters, ...) is answered 400 and the connection closed before any application call.
+ * characters, ...) is answered 400 and the connection closed before any application call. What libmicrohttpd itself
+ * cannot read (a header without a colon, a length that is no number, a head over all its memory) it answers by
+ * itself: the status is right, the body is a page of its own instead of the application's fault().
  */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H

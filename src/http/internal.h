@@ -29,6 +29,7 @@ struct http_request {
     void *user_data;
     int64_t started_us;
     const char *method, *raw_target, *path, *query, *id;
+    const char *target_at; /* where the target stands in libmicrohttpd's memory, for framing.c */
     bool target_is_broken;
 
     /* The body, while it comes. */
@@ -56,7 +57,9 @@ void request_free(struct http_request *request);
 void request_set_head(struct http_request *request, const char *method);
 
 /* framing.c: 0, or the status that the head is refused with; nothing that two readers could read differently passes. */
-int framing_check(const struct http_request *request, const char *version, const char **ret_reason);
+/* `method` and `version` as libmicrohttpd gave them. */
+int framing_check(const struct http_request *request, const char *method, const char *version,
+                  const char **ret_reason);
 bool framing_announces_body(const struct http_request *request, uint64_t *ret_length);
 
 /* body.c */

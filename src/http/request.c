@@ -60,10 +60,12 @@ struct http_request *request_new(struct http_server *server, struct MHD_Connecti
     request->connection = connection;
     request->arena = a;
     request->started_us = clock_monotonic_us();
+    request->target_at = raw_target;
     request->raw_target = arena_strdup(a, raw_target);
     request->query = request->raw_target + path_length + (raw_target[path_length] == '?');
     request->path = percent_decode(a, raw_target, path_length, false);
-    if (!request->path || request->path[0] != '/') {
+    if (!request->path || request->path[0] != '/' ||
+        !percent_decode(a, request->query, strlen(request->query), true)) {
         request->target_is_broken = true;
         request->path = request->raw_target;
     }
@@ -120,7 +122,12 @@ const char *http_request_raw_target(const struct http_request *request)
 
 const char *http_request_header(const struct http_request *request, const char *name)
 {
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+    const char *value = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+    size_t length = value ? strlen(value) : 0;
+    size_t kept = length;
+    while (kept > 0 && (value[kept - 1] == ' ' || value[kept - 1] == '\t'))
+        kept--;
+    return kept == length ? value : arena_strndup(request->arena, value, kept);
 }
 
 void http_request_query(const struct http_request *request,
@@ -135,7 +142,7 @@ void http_request_query(const struct http_request *request,
         size_t value_length = equals ? length - name_length - 1 : 0;
         const char *name = percent_decode(request->arena, at, name_length, true);
         const char *value = percent_decode(request->arena, value_text, value_length, true);
-        if (name && value && length > 0 && !visit(context, name, value))
+        if (length > 0 && !visit(context, name, value))
             return;
         at += length + (at[length] == '&');
     }

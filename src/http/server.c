@@ -13,10 +13,37 @@
 /* Beside the head, a connection's memory holds the answer's headers. */
 enum { SERVER_CONNECTION_SPARE_BYTES = 4 << 10, SERVER_BACKLOG = 1024 };
 
+/* libmicrohttpd forgets a request whose query is too much for the connection's memory: it ends with the connection. */
+struct server_connection {
+    struct http_request *request; /* NULL when it was completed */
+};
+
+static void server_connected(void *context, struct MHD_Connection *connection, void **slot,
+                             enum MHD_ConnectionNotificationCode code)
+{
+    struct server_connection *own = *slot;
+    (void)context, (void)connection;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *slot = mem_alloc(sizeof(*own));
+        return;
+    }
+    if (own && own->request)
+        request_free(own->request);
+    free(own);
+    *slot = NULL;
+}
+
+static struct server_connection *server_connection_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
 static void *server_request_line(void *context, const char *target,
                                  struct MHD_Connection *connection)
 {
-    return request_new(context, connection, target);
+    struct server_connection *own = server_connection_of(connection);
+    own->request = request_new(context, connection, target);
+    return own->request;
 }
 
 /* Escapes are decoded by request.c, which refuses broken ones. */
@@ -31,9 +58,10 @@ static void server_completed(void *context, struct MHD_Connection *connection, v
 {
     struct http_server *server = context;
     struct http_request *request = *slot;
-    (void)connection, (void)code;
+    (void)code;
     if (!request)
         return;
+    server_connection_of(connection)->request = NULL;
     if (server->application.log && request->queued)
         server->application.log(server->application.context, request, request->status,
                                 clock_monotonic_us() - request->started_us);
@@ -48,7 +76,7 @@ static void server_head(struct http_request *request, const char *method, const 
     uint64_t length;
     request->head_done = true;
     request_set_head(request, method);
-    int status = framing_check(request, version, &reason);
+    int status = framing_check(request, method, version, &reason);
     if (status != 0) {
         response_fault(request, status, reason, true);
         return;
@@ -175,7 +203,9 @@ static struct MHD_Daemon *server_start(struct http_server *server, int fd)
     OPTION(MHD_OPTION_URI_LOG_CALLBACK, server_request_line, server);
     OPTION(MHD_OPTION_UNESCAPE_CALLBACK, server_keep_escapes, NULL);
     OPTION(MHD_OPTION_NOTIFY_COMPLETED, server_completed, server);
-    OPTION(MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL);
+    OPTION(MHD_OPTION_NOTIFY_CONNECTION, server_connected, server);
+    /* framing.c is stricter than the strict level, whose answer to a missing Host has its head twice. */
+    OPTION(MHD_OPTION_STRICT_FOR_CLIENT, 0, NULL);
     OPTION(MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, NULL);
     OPTION(MHD_OPTION_CONNECTION_LIMIT, settings->connections_max, NULL);
     OPTION(MHD_OPTION_CONNECTION_TIMEOUT, settings->idle_timeout_s, NULL);

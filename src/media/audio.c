@@ -126,8 +126,9 @@ int audio_measure(struct video_source *source, const char *filters,
     graph_append_sound(&text, source);
     buffer_printf(&text, "%s%s", *filters ? "," : "", filters);
     graph_append_sound_end(&text);
-    int rc = frame ? graph_open(graph, text.bytes, false, true, err)
-                   : video_file_fault(AVERROR(ENOMEM), "measuring loudness", err);
+    if (!frame)
+        return video_file_fault(AVERROR(ENOMEM), "measuring loudness", err);
+    int rc = graph_open(graph, text.bytes, false, true, err);
     if (rc < 0)
         return rc;
     double total = (double)source->duration_us / 1e6 * VIDEO_SINK_AUDIO_RATE, done = 0;

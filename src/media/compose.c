@@ -102,8 +102,8 @@ static struct layers *layers_start(const struct compose_settings *settings,
     layers->subject_m = canvas->subject_m;
     layers->focus_x = 0.5;
     layers->focus_y = 0.45;
-    layers->vignette = 0.42f;
-    layers->grain = 0.30f;
+    layers->vignette = 0.24f;
+    layers->grain = 0.22f;
     layers->seed = settings->seed;
     snprintf(layers->scene, sizeof(layers->scene), "%s", settings->scene->id);
     snprintf(layers->variant, sizeof(layers->variant), "%s", settings->variant->name);

@@ -8,7 +8,7 @@ struct outline {
     double left, top, right, bottom; /* of what is covered */
     double cut_left,
         cut_right; /* rows from which the photo's side cuts the person; height when it does not */
-    bool cut_bottom;
+    bool cut_top, cut_bottom;
 };
 
 enum { COVERED = 128 };
@@ -23,10 +23,10 @@ static bool row_covered(const struct picture *matte, int y, int from, int to)
 
 static void read_outline(const struct picture *matte, struct outline *outline)
 {
-    *outline =
-        (struct outline){matte->width, matte->height, 0, 0, matte->height, matte->height, false};
+    *outline = (struct outline){matte->width,  matte->height, 0,     0,
+                                matte->height, matte->height, false, false};
     int edge = matte->width / 100 + 1;
-    int covered_last = 0;
+    int covered_first = 0, covered_last = 0;
     for (int y = 0; y < matte->height; y++) {
         int first = -1, last = -1, count = 0;
         for (int x = 0; x < matte->width; x++) {
@@ -36,6 +36,8 @@ static void read_outline(const struct picture *matte, struct outline *outline)
             last = x;
             count++;
         }
+        if (y == matte->height / 200)
+            covered_first = count;
         if (y == matte->height - 1 - matte->height / 100)
             covered_last = count;
         if (count * 100 < matte->width)
@@ -49,6 +51,7 @@ static void read_outline(const struct picture *matte, struct outline *outline)
         if (y < outline->cut_right && row_covered(matte, y, matte->width - edge, matte->width))
             outline->cut_right = y;
     }
+    outline->cut_top = covered_first * 8 > matte->width;
     outline->cut_bottom = covered_last * 25 > matte->width;
 }
 
@@ -99,6 +102,9 @@ static double scale_half(const struct compose_settings *settings, const struct o
     double natural = fmin(height * 0.21 / face->face_height, width * 0.215 / face->face_width);
     double largest = fmin(height * 0.36 / face->face_height, width * 0.46 / face->face_width);
     double bottom = outline->cut_bottom ? photo_height : outline->bottom - face->face_height * 0.06;
+    /* A head that the photo cuts is cut by the frame as well. */
+    if (outline->cut_top)
+        return fmax(natural, (height + 4) / fmax(bottom, 1));
     double below = height - eyes_at;
     double scale = fmax(natural, below / fmax(bottom - face->eyes_y, 1));
     /* A side that lies outside the frame may cut the person wherever it does. */
@@ -124,13 +130,12 @@ static void place_sides(const struct compose_settings *settings, const struct ou
     double last_row = fmin((settings->height - place->y) / place->scale, photo_height);
     bool left = outline->cut_left < last_row && place->x > 0;
     bool right = outline->cut_right < last_row && place->x + photo_width * place->scale < width;
-    double face_at = place->x + face->eyes_x * place->scale;
-    if (left && !right && face_at - place->x > width * 0.16) {
+    double at_right = width - (photo_width - face->eyes_x) * place->scale;
+    if (left && !right && face->eyes_x * place->scale > width * 0.26) {
         place->x = -2;
         left = false;
         right = outline->cut_right < last_row && place->x + photo_width * place->scale < width;
-    } else if (right && !left &&
-               width - photo_width * place->scale + face->eyes_x * place->scale < width * 0.84) {
+    } else if (right && !left && at_right < width * 0.74) {
         place->x = width - photo_width * place->scale + 2;
         right = false;
         left = outline->cut_left < last_row && place->x > 0;
@@ -158,7 +163,9 @@ void compose_frame(const struct compose_subject *subject, const struct compose_s
     /* A short bust sinks rather than float. */
     double bottom = outline.cut_bottom ? photo_height : outline.bottom - face.face_height * 0.06;
     double lowest = ret_place->y + bottom * ret_place->scale;
-    if (lowest < height)
+    if (outline.cut_top)
+        ret_place->y = -2;
+    else if (lowest < height)
         ret_place->y += height - lowest + 1;
     double body = (outline.left + outline.right) / 2;
     double centre = face.eyes_x * 0.7 + body * 0.3;

@@ -15,7 +15,8 @@ static float luminance(const float *rgb)
 struct cut {
     const struct raster *colours, *matte;
     struct raster *person;
-    float left, right, soft; /* canvas */
+    float left, right, soft; /* canvas: where it fades */
+    float x0, y0, x1, y1;    /* canvas: outside there is nothing */
 };
 
 static void cut_band(void *context, int first, int last)
@@ -24,7 +25,11 @@ static void cut_band(void *context, int first, int last)
     for (int y = first; y < last; y++) {
         const float *colour = raster_row(job->colours, y), *alpha = raster_row(job->matte, y);
         float *to = raster_row(job->person, y);
+        if ((float)y < job->y0 || (float)y > job->y1)
+            continue;
         for (int x = 0; x < job->person->width; x++, colour += 3, to += 4) {
+            if (alpha[x] <= 0.10f || (float)x < job->x0 || (float)x > job->x1)
+                continue;
             float a = raster_clamp((alpha[x] - 0.10f) * 1.25f, 0, 1);
             /* A straight cut would look torn off; it fades, a little wavy like a soft edge of light. */
             a *= raster_smoothstep(job->left, job->left + job->soft, (float)x);
@@ -52,6 +57,20 @@ static void sharpen(struct raster *colours, double scale)
     raster_free(soft);
 }
 
+/* The photo ends the person within the frame; at the frame's border its edge goes on, for the camera may move. */
+static void cut_bounds(struct cut *job, const struct compose_canvas *canvas,
+                       const struct compose_subject *subject, const struct compose_place *place)
+{
+    const struct compose_settings *settings = canvas->settings;
+    double right = place->x + place->scale * subject->matte->width;
+    double bottom = place->y + place->scale * subject->matte->height;
+    double far = canvas->width + canvas->height;
+    job->x0 = (float)(place->x > 0 ? place->x + canvas->margin : -far);
+    job->y0 = (float)(place->y > 0 ? place->y + canvas->margin : -far);
+    job->x1 = (float)(right < settings->width ? right + canvas->margin - 1 : far);
+    job->y1 = (float)(bottom < settings->height ? bottom + canvas->margin - 1 : far);
+}
+
 struct raster *compose_cut(const struct compose_canvas *canvas,
                            const struct compose_subject *subject, const struct compose_place *place)
 {
@@ -63,12 +82,13 @@ struct raster *compose_cut(const struct compose_canvas *canvas,
     struct raster *matte =
         raster_sample(subject->matte, &part, canvas->width, canvas->height, RASTER_AS_IS);
     sharpen(colours, place->scale);
-    struct cut job = {colours,
-                      matte,
-                      raster_new(canvas->width, canvas->height, 4),
-                      (float)place->fade_left + (float)canvas->margin,
-                      (float)place->fade_right + (float)canvas->margin,
-                      (float)canvas->width * 0.05f};
+    struct cut job = {.colours = colours,
+                      .matte = matte,
+                      .person = raster_new(canvas->width, canvas->height, 4),
+                      .left = (float)place->fade_left + (float)canvas->margin,
+                      .right = (float)place->fade_right + (float)canvas->margin,
+                      .soft = (float)canvas->width * 0.05f};
+    cut_bounds(&job, canvas, subject, place);
     raster_bands(canvas->height, cut_band, &job);
     raster_free(colours);
     raster_free(matte);
@@ -181,45 +201,78 @@ static struct raster *shading(const struct compose_canvas *canvas, const struct 
 
 struct match {
     float gain[3];
+    float saturation;
     float lift[3]; /* blacks of the air between */
 };
 
-/* Geometric mean of the light in the middle of the plate, and of the person. */
-static float mean_light(const struct raster *raster, int channels, bool covered)
+/* Geometric mean of the light in the plate. */
+static float mean_light(const struct raster *rgb)
 {
-    double sum = 0, weight = 0;
-    for (int y = 0; y < raster->height; y += 4) {
-        const float *row = raster_row(raster, y);
-        for (int x = 0; x < raster->width; x += 4) {
-            const float *pixel = row + x * channels;
-            double w = covered ? (double)pixel[3] : 1;
-            sum += w * log((double)luminance(pixel) + 0.004);
-            weight += w;
-        }
-    }
-    return weight > 0 ? (float)exp(sum / weight) : 0.2f;
+    double sum = 0;
+    size_t count = (size_t)rgb->width * (size_t)rgb->height;
+    for (size_t i = 0; i < count; i++)
+        sum += log((double)luminance(rgb->values + i * 3) + 0.004);
+    return (float)exp(sum / (double)count);
 }
 
+/* Plain mean of the person's light. */
+static float person_light(const struct raster *person)
+{
+    double sum = 0, weight = 1e-6;
+    for (int y = 0; y < person->height; y += 4) {
+        const float *pixel = raster_row(person, y);
+        for (int x = 0; x < person->width; x += 4, pixel += 16) {
+            sum += (double)(pixel[3] * luminance(pixel));
+            weight += (double)pixel[3];
+        }
+    }
+    return (float)(sum / weight);
+}
+
+/* The light that 3 % of the plate stay below: how black black is there. */
+static float plate_black(const struct raster *plate)
+{
+    enum { STEPS = 512, EVERY = 8 };
+    int counts[STEPS + 1] = {0}, total = 0;
+    for (int y = 0; y < plate->height; y += EVERY) {
+        const float *pixel = raster_row(plate, y);
+        for (int x = 0; x < plate->width; x += EVERY, pixel += 3 * EVERY, total++)
+            counts[(int)(raster_clamp(luminance(pixel), 0, 1) * STEPS)]++;
+    }
+    int step = 0;
+    for (int below = counts[0]; below * 100 < total * 3; below += counts[++step])
+        ;
+    return (float)step / STEPS;
+}
+
+/* The scene's light says how bright somebody would be in it, the plate and the photo's own exposure a little; its colour goes
+ * part of the way, and less light shows less colour. */
 static void match_init(struct match *match, const struct compose_canvas *canvas,
                        const struct raster *person)
 {
-    float plate = mean_light(canvas->around, 3, false), subject = mean_light(person, 4, true);
-    /* A part of the way: the person stays the brightest subject of a dark scene, and never burns out. */
-    float exposure = raster_clamp(powf(plate / subject, 0.30f), 0.62f, 1.22f);
+    const struct scene_light *key = &canvas->key, *ambient = &canvas->ambient;
+    float light = luminance(key->colour) * key->strength * 0.6f +
+                  luminance(ambient->colour) * ambient->strength;
+    float plate = powf(mean_light(canvas->around) / 0.15f, 0.12f);
+    float own = raster_clamp(powf(0.22f / person_light(person), 0.2f), 0.85f, 1.15f);
+    float exposure = raster_clamp(powf(light, 0.85f) * plate * own, 0.45f, 1.15f);
     float colour[3], sum = 0;
     for (int c = 0; c < 3; c++) {
-        colour[c] = canvas->ambient.colour[c] * canvas->ambient.strength +
-                    canvas->key.colour[c] * canvas->key.strength * 0.6f + 0.02f;
+        colour[c] =
+            ambient->colour[c] * ambient->strength + key->colour[c] * key->strength * 0.6f + 0.02f;
         sum += colour[c];
     }
     const struct scene_variant *variant = canvas->settings->variant;
     float reach = variant->haze.end_m - variant->haze.start_m;
     float through = reach > 0 ? ((float)canvas->subject_m - variant->haze.start_m) / reach : 0;
-    float haze = variant->haze.amount * raster_clamp(through, 0, 1) + variant->haze.amount * 0.02f;
+    float haze = variant->haze.amount * (raster_clamp(through, 0, 1) + 0.02f);
+    float black = plate_black(canvas->plate) * 0.3f / (luminance(ambient->colour) + 0.05f);
     for (int c = 0; c < 3; c++) {
         match->gain[c] = exposure * powf(colour[c] * 3 / sum, 0.38f);
-        match->lift[c] = variant->haze.colour[c] * haze + plate * 0.012f;
+        match->lift[c] =
+            variant->haze.colour[c] * haze + raster_clamp(black * ambient->colour[c], 0, 0.04f);
     }
+    match->saturation = 0.85f + 0.14f * raster_smoothstep(0.45f, 1, exposure);
 }
 
 struct relight {
@@ -227,6 +280,7 @@ struct relight {
     const struct raster *shade, *inside, *rim;
     struct match match;
     float rim_colour[3];
+    float down; /* of the canvas, per pixel */
     struct raster *person;
 };
 
@@ -240,13 +294,17 @@ static void relight_pixel(const struct relight *job, int x, int y, float *pixel)
     /* The plate's light creeps around the edge, most where the plate is brighter than the person. */
     float wrap = (1 - inside) * (1 - inside);
     float own = luminance(pixel);
+    /* Away from the face the light falls off, as a photographer would have it. */
+    float falls = 1 - 0.26f * raster_smoothstep(0.55f, 1, ((float)y + 0.5f) * job->down);
     float shade[3], around[3];
     raster_at3(job->shade, u, v, shade);
     raster_at3(canvas->around, u, v, around);
     for (int c = 0; c < 3; c++) {
-        float value = pixel[c] * job->match.gain[c] * raster_clamp(shade[c], 0.42f, 1.65f);
+        float value = own + (pixel[c] - own) * job->match.saturation;
+        value *= job->match.gain[c] * falls * raster_clamp(shade[c], 0.42f, 1.65f);
+        value = value > 0 ? value : 0;
         value += wrap * 0.55f * around[c] * (1 - raster_clamp(value, 0, 1));
-        value += rim * job->rim_colour[c] * (0.10f + own) * (1 - 0.5f * raster_clamp(value, 0, 1));
+        value += rim * job->rim_colour[c] * (0.03f + own) * (1 - 0.5f * raster_clamp(value, 0, 1));
         pixel[c] = value * (1 - job->match.lift[c]) + job->match.lift[c];
     }
 }
@@ -267,9 +325,9 @@ static void relight_band(void *context, int first, int last)
 static struct raster *rim_map(const struct compose_canvas *canvas, const struct raster *alpha)
 {
     struct raster *behind = raster_copy(alpha);
-    raster_blur(behind, (float)alpha->height * 0.0045f);
+    raster_blur(behind, (float)alpha->height * 0.0035f);
     struct raster *rim = raster_new(alpha->width, alpha->height, 1);
-    float offset = (float)alpha->height * 0.0075f;
+    float offset = (float)alpha->height * 0.0048f;
     float dx = canvas->rim.direction[0], dy = -canvas->rim.direction[1];
     float length = sqrtf(dx * dx + dy * dy) + 1e-3f;
     dx *= offset / length;
@@ -296,9 +354,10 @@ void compose_relight(const struct compose_canvas *canvas, const struct compose_s
     raster_blur(inside, (float)inside->height * 0.009f);
     struct relight job = {
         .canvas = canvas, .shade = shade, .inside = inside, .rim = rim, .person = person};
+    job.down = 1 / (float)canvas->height;
     match_init(&job.match, canvas, person);
     for (int c = 0; c < 3; c++)
-        job.rim_colour[c] = canvas->rim.colour[c] * raster_clamp(canvas->rim.strength, 0, 3) * 2.4f;
+        job.rim_colour[c] = canvas->rim.colour[c] * raster_clamp(canvas->rim.strength, 0, 3) * 1.5f;
     raster_bands(person->height, relight_band, &job);
     raster_free(small);
     raster_free(height);

@@ -29,9 +29,9 @@ static void choose_part(struct compose_canvas *canvas, const struct compose_sett
     double x = plate->width * ((tall ? scene->crop_tall_x : 0.5) + shift) - width / 2;
     double y = plate->height * (tall ? 0.5 : scene->crop_wide_y) - height / 2;
     if (!tall) {
-        double horizon_at = place && place->full ? 0.42 : 0.46;
+        double horizon_at = place && place->full ? 0.46 : 0.62;
         double wanted = plate->height * scene->horizon - height * horizon_at;
-        y = (y + wanted) / 2;
+        y = y * 0.25 + wanted * 0.75;
     }
     if (place && place->full) {
         /* The ground line of full figures meets the feet. */

@@ -207,7 +207,7 @@ int image_file_decode(const struct image_file *file, const char *path, int fit_w
                       int fit_height, bool cover, struct picture **ret_picture, struct err *err)
 {
     static const change changes[] = {to_srgb, to_bytes, to_bands};
-    VipsImage *image;
+    VipsImage *image = NULL;
     const char *type;
     int rc = open_checked(file, path, &image, &type, err);
     if (rc < 0)
@@ -255,7 +255,7 @@ bool image_file_is_plain_jpeg(const struct image_file *file, int *ret_width, int
 int image_probe(int fd, const char *path, struct image_info *ret_info, struct err *err)
 {
     struct image_file file;
-    VipsImage *image;
+    VipsImage *image = NULL;
     const char *type;
     int rc = image_file_read(fd, path, &file, err);
     if (rc < 0)

@@ -5,6 +5,7 @@
 #include "media/image.h"
 #include "media/particle/particle.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -209,7 +210,7 @@ static bool read_name(const json_t *object, const char *key, char ret[LAYERS_NAM
     const char *text = json_member_string(object, key);
     if (!text || strlen(text) >= LAYERS_NAME_MAX)
         return false;
-    strcpy(ret, text);
+    memcpy(ret, text, strlen(text) + 1);
     return true;
 }
 
@@ -228,7 +229,7 @@ static bool read_lists(const json_t *meta, struct layers *layers)
         double amount;
         if (!kind || !particle_find(kind) || !read_number_in(row, "amount", 0, 1, &amount))
             return false;
-        strcpy(layers->particles[i].kind, kind);
+        snprintf(layers->particles[i].kind, sizeof(layers->particles[i].kind), "%s", kind);
         layers->particles[i].amount = (float)amount;
     }
     for (size_t i = 0; i < layers->colour_count; i++) {

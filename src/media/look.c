@@ -8,6 +8,7 @@
 #include "media/team.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,7 +52,7 @@ static void choose_weather(const struct look_hints *hints, struct scene_particle
         if (length <= best || (!hints->weather && strcmp(row->kind, "none") == 0))
             continue;
         best = length;
-        strcpy(weather->kind, row->kind);
+        snprintf(weather->kind, sizeof(weather->kind), "%s", row->kind);
         weather->amount = row->amount;
     }
 }

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { SCENE_JSON_MAX = 256 * 1024, SCENES_MAX = 64, PLATES_HELD = 2 };
@@ -66,7 +67,7 @@ static void read_particles(const json_t *array, struct scene_variant *variant)
         struct scene_particles *particles = &variant->particles[variant->particle_count];
         if (!kind || strlen(kind) >= sizeof(particles->kind))
             continue;
-        strcpy(particles->kind, kind);
+        snprintf(particles->kind, sizeof(particles->kind), "%s", kind);
         particles->amount = (float)json_member_number(row, "amount", 0.5);
         variant->particle_count++;
     }

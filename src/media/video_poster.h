@@ -24,7 +24,7 @@ static inline void cleanup_video_poster(struct video_poster *poster)
 }
 
 /* Shows it the next frame: yuv420p. Keeps a reference when it is the best so far. */
-int video_poster_observe(void *poster, const AVFrame *frame, struct err *err);
+int video_poster_observe(void *context, const AVFrame *frame, struct err *err);
 
 /* How well an 8-bit luma plane or interleaved picture stands for its video: higher is better; under
  * 0 for one without content. */

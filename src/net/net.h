@@ -52,7 +52,7 @@ struct net_request {
 
 /* Starts a request (all is copied; output_fd stays the caller's and must outlive it). `ret_id` for net_cancel(). Faults
  * of the URL come through `done` as well, ERR_FETCH_REFUSED. */
-void net_start(struct net_loop *loop, const struct net_request *request, uint64_t *ret_id);
+void net_start(struct net_loop *loop, const struct net_request *settings, uint64_t *ret_id);
 /* No `done` call follows. */
 void net_cancel(struct net_loop *loop, uint64_t id);
 

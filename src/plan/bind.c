@@ -70,6 +70,44 @@ static void step_bind_needs(const struct plan_template *t, struct plan_step *ste
     }
 }
 
+/* Whether a parameter may be given a value of which that much is known. */
+static bool param_takes(enum step_param_type param, enum expr_type given)
+{
+    if (given == EXPR_ANY || given == EXPR_NULL)
+        return true;
+    switch (param) {
+    case STEP_PARAM_INTEGER:
+    case STEP_PARAM_NUMBER:
+        return given == EXPR_NUMBER;
+    case STEP_PARAM_BOOLEAN:
+        return given == EXPR_BOOLEAN;
+    case STEP_PARAM_TEXTS:
+    case STEP_PARAM_IMAGES:
+    case STEP_PARAM_VIDEOS:
+    case STEP_PARAM_MEDIA_LIST:
+        return given == EXPR_ARRAY;
+    case STEP_PARAM_OBJECT:
+        return given == EXPR_OBJECT;
+    default:
+        return given == EXPR_STRING;
+    }
+}
+
+/* What is substituted for a parameter has to be of its type, as far as that can be told before the
+ * run. */
+static void step_bind_param_types(const struct plan_step *step, struct plan_faults *faults)
+{
+    for (size_t i = 0; step->type && step->params.is_object && i < step->params.count; i++) {
+        const char *name = step->params.keys[i];
+        const struct step_param *param = step_param_find(step->type, name);
+        const struct plan_value *value = &step->params.items[i];
+        if (param && !param_takes(param->type, value->type))
+            plan_fault_add(faults, json_pointer(faults->arena, step->params_path, name),
+                           value->text->expr ? value->text->expr->column : 0, "type_error",
+                           "%s does not take %s.", name, expr_type_name(value->type));
+    }
+}
+
 void template_bind(struct plan_template *t, struct plan_faults *faults)
 {
     const json_t *list = json_object_get(t->definition, "steps");
@@ -79,6 +117,7 @@ void template_bind(struct plan_template *t, struct plan_faults *faults)
         if (!step->params_path)
             continue;
         value_bind(&step->params, &scope, step->params_path, faults);
+        step_bind_param_types(step, faults);
         value_bind(&step->local, &scope, step->local_path, faults);
         template_bind_when(t, step->when, false, step->when_path, faults);
         step_bind_for_each(t, step, faults);
@@ -121,27 +160,46 @@ static void template_name_cycle(const struct plan_template *t, const int *layers
                    "These steps need each other: %s%s.", names, t->steps[at].id);
 }
 
-void template_layers(struct plan_template *t, struct plan_faults *faults)
+/* One more than the highest layer among its dependencies; -1 while one of them has none. */
+static int step_layer(const struct plan_template *t, const struct plan_step *step,
+                      const bool *left_out, const int *layers)
 {
-    int layers[PLAN_STEPS_MAX];
+    int layer = 0;
+    for (size_t k = 0; k < t->step_count; k++) {
+        if (!step->depends[k] || (left_out && left_out[k]))
+            continue;
+        if (layers[k] < 0)
+            return -1;
+        layer = layers[k] >= layer ? layers[k] + 1 : layer;
+    }
+    return layer;
+}
+
+size_t template_layer_steps(const struct plan_template *t, const bool *left_out, int *ret_layers)
+{
     size_t settled = 0;
     for (size_t i = 0; i < t->step_count; i++)
-        layers[i] = -1;
+        ret_layers[i] = -1;
     for (bool moved = true; moved;) {
         moved = false;
         for (size_t i = 0; i < t->step_count; i++) {
-            int layer = 0;
-            for (size_t k = 0; k < t->step_count && layer >= 0 && layers[i] < 0; k++) {
-                if (t->steps[i].depends[k])
-                    layer = layers[k] < 0 ? -1 : layers[k] >= layer ? layers[k] + 1 : layer;
-            }
-            if (layers[i] >= 0 || layer < 0)
+            if (ret_layers[i] >= 0 || (left_out && left_out[i]))
                 continue;
-            layers[i] = t->steps[i].layer = layer;
-            moved = true;
-            settled++;
+            ret_layers[i] = step_layer(t, &t->steps[i], left_out, ret_layers);
+            if (ret_layers[i] >= 0) {
+                moved = true;
+                settled++;
+            }
         }
     }
-    if (settled < t->step_count)
+    return settled;
+}
+
+void template_layers(struct plan_template *t, struct plan_faults *faults)
+{
+    int layers[PLAN_STEPS_MAX];
+    if (template_layer_steps(t, NULL, layers) < t->step_count)
         template_name_cycle(t, layers, faults);
+    for (size_t i = 0; i < t->step_count; i++)
+        t->steps[i].layer = layers[i] < 0 ? 0 : layers[i];
 }

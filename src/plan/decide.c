@@ -159,13 +159,29 @@ struct plan_decision plan_decide(struct arena *a, const struct plan_view *view, 
     return decide_call(a, view, step, &environment, calls);
 }
 
+bool decision_settles(const struct plan_template *t, size_t step,
+                      const struct plan_decision *decision, struct plan_outcome *ret_outcome)
+{
+    bool empty = decision->kind == PLAN_RUN && json_array_size(decision->runs) == 0;
+    if (empty) /* a fan-out over nothing: a success with no results */
+        *ret_outcome = (struct plan_outcome){PLAN_STEP_SUCCESS, decision->runs};
+    else if (decision->kind == PLAN_SKIP ||
+             (decision->kind == PLAN_FAIL && t->steps[step].info.continue_on_error))
+        *ret_outcome = (struct plan_outcome){PLAN_STEP_SKIPPED, NULL};
+    else
+        return false;
+    return true;
+}
+
 void decide_skips(struct arena *a, const struct plan_view *view, struct plan_outcome *outcomes)
 {
     const struct plan_template *t = view->template;
     for (int layer = 0; layer < (int)t->step_count; layer++) {
         for (size_t i = 0; i < t->step_count; i++) {
-            if (t->steps[i].layer == layer && plan_decide(a, view, i).kind == PLAN_SKIP)
-                outcomes[i].state = PLAN_STEP_SKIPPED;
+            if (t->steps[i].layer != layer)
+                continue;
+            struct plan_decision decision = plan_decide(a, view, i);
+            decision_settles(t, i, &decision, &outcomes[i]);
         }
     }
 }

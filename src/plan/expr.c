@@ -194,7 +194,7 @@ static void check_compare(const struct expr *expr, enum expr_type left, enum exp
     bool known = left != EXPR_ANY && right != EXPR_ANY && left != EXPR_NULL && right != EXPR_NULL;
     bool ordering = expr->operation >= EXPR_LT && expr->operation <= EXPR_GE;
     if (expr->operation == EXPR_IN) {
-        if (right != EXPR_ANY && right != EXPR_ARRAY)
+        if (right != EXPR_ANY && right != EXPR_ARRAY && right != EXPR_NULL)
             plan_fault_add(faults, path, expr->column, "type_error",
                            "Behind in stands a list, not %s.", expr_type_name(right));
     } else if (ordering) {
@@ -229,11 +229,13 @@ enum expr_type expr_check(const struct expr *expr, const struct expr_scope *scop
                           struct plan_faults *faults)
 {
     enum expr_type first = EXPR_ANY, last = EXPR_ANY;
+    bool same = true;
     bool boolean = expr->kind == EXPR_NOT || expr->kind == EXPR_AND || expr->kind == EXPR_OR;
     for (const struct expr *operand = expr->first; operand; operand = operand->next) {
         last = expr_check(operand, scope, path, faults);
         if (operand == expr->first)
             first = last;
+        same = same && last == first;
         if (boolean)
             check_boolean(operand, last, path, faults);
     }
@@ -245,7 +247,7 @@ enum expr_type expr_check(const struct expr *expr, const struct expr_scope *scop
     case EXPR_LIST:
         return EXPR_ARRAY;
     case EXPR_COALESCE:
-        return first == last ? first : EXPR_ANY;
+        return same ? first : EXPR_ANY;
     case EXPR_COMPARE:
         check_compare(expr, first, last, path, faults);
         return EXPR_BOOLEAN;
@@ -347,6 +349,8 @@ static struct expr_value reference_evaluate(const struct expr *expr,
             return (struct expr_value){.state = EXPR_PENDING, .step = -1};
         return follow(expr, view->options, 0);
     case EXPR_INPUTS:
+        if (!view->image_urls)
+            return (struct expr_value){.state = EXPR_PENDING, .step = -1};
         return follow(expr, view->image_urls, 1);
     case EXPR_STEPS:
         return step_field(expr, environment);
@@ -355,6 +359,8 @@ static struct expr_value reference_evaluate(const struct expr *expr,
     case EXPR_INDEX:
         return value_of(json_integer(environment->index));
     case EXPR_WORKFLOW:
+        if (!view->workflow_id)
+            return (struct expr_value){.state = EXPR_PENDING, .step = -1};
         break;
     }
     const char *text = strcmp(field, "id") == 0      ? view->workflow_id
@@ -379,7 +385,8 @@ static struct expr_value compare_values(const struct expr *expr, const json_t *l
     if (expr->operation == EXPR_EQ || expr->operation == EXPR_NE)
         return value_of(json_boolean(json_same(left, right) == (expr->operation == EXPR_EQ)));
     if (expr->operation == EXPR_IN) {
-        if (!json_is_array(right))
+        if (!json_is_array(right) &&
+            !json_is_null(right)) /* a list that was not given has no items */
             return value_fault(expr, "Behind in stands a list.");
         json_array_foreach(right, index, item)
         {

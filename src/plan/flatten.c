@@ -102,26 +102,55 @@ static json_t *flatten_onto(const json_t *base, const json_t *over)
     return merged;
 }
 
-static json_t *flatten_at(const json_t *definition,
-                          const json_t *(*lookup)(void *context, const char *id), void *context,
-                          int depth, struct plan_faults *faults)
+/* The definitions that are being laid over each other, the first one first; without a name when it
+ * comes from outside. */
+struct flatten_chain {
+    const json_t *(*lookup)(void *context, const char *id);
+    void *context;
+    struct plan_faults *faults;
+    const json_t *members[PLAN_EXTENDS_DEPTH_MAX + 1];
+    const char
+        *names[PLAN_EXTENDS_DEPTH_MAX + 1]; /* names[i] extends names[i + 1]; names[0] is NULL */
+    size_t count;
+};
+
+static void flatten_fault_cycle(const struct flatten_chain *chain, size_t first, const char *id)
 {
+    const char *names = "";
+    for (size_t i = first; i < chain->count; i++)
+        names = arena_printf(chain->faults->arena, "%s%s -> ", names,
+                             chain->names[i] ? chain->names[i] : id);
+    plan_fault_add(chain->faults, "/extends", 0, "cycle",
+                   "These definitions extend each other: %s%s.", names, id);
+}
+
+static json_t *flatten_at(struct flatten_chain *chain, const json_t *definition, const char *name)
+{
+    struct plan_faults *faults = chain->faults;
     const json_t *extends = json_object_get(definition, "extends");
     if (!extends || json_is_null(extends))
         return json_copy((json_t *)definition);
     const char *id = json_string_value(extends);
-    const json_t *base = id && plan_id_valid(id) ? lookup(context, id) : NULL;
+    const json_t *base = id && plan_id_valid(id) ? chain->lookup(chain->context, id) : NULL;
     if (!base) {
         plan_fault_add(faults, "/extends", 0, id ? "unknown_base" : "type_error",
                        "There is no definition %s to extend.", id ? id : "of that kind");
         return NULL;
     }
-    if (depth == PLAN_EXTENDS_DEPTH_MAX) {
-        plan_fault_add(faults, "/extends", 0, "cycle",
-                       "Definitions extend each other more than %d deep.", PLAN_EXTENDS_DEPTH_MAX);
+    if (chain->count == PLAN_EXTENDS_DEPTH_MAX) {
+        plan_fault_add(faults, "/extends", 0, "too_deep",
+                       "Definitions extend each other at most %d deep.", PLAN_EXTENDS_DEPTH_MAX);
         return NULL;
     }
-    CLEANUP(json) json_t *flat = flatten_at(base, lookup, context, depth + 1, faults);
+    chain->members[chain->count] = definition;
+    chain->names[chain->count++] = name;
+    for (size_t i = 0; i < chain->count; i++) {
+        if (chain->members[i] == base || (chain->names[i] && strcmp(chain->names[i], id) == 0)) {
+            flatten_fault_cycle(chain, i, id);
+            return NULL;
+        }
+    }
+    CLEANUP(json) json_t *flat = flatten_at(chain, base, id);
     return flat ? flatten_onto(flat, definition) : NULL;
 }
 
@@ -133,5 +162,6 @@ json_t *plan_flatten(const json_t *definition,
         plan_fault_add(faults, "", 0, "type_error", "A template definition is an object.");
         return NULL;
     }
-    return flatten_at(definition, lookup, context, 0, faults);
+    struct flatten_chain chain = {.lookup = lookup, .context = context, .faults = faults};
+    return flatten_at(&chain, definition, NULL);
 }

@@ -45,6 +45,8 @@ struct plan_option {
 struct plan_value {
     const json_t *plain;    /* a value without any expression in it; else NULL */
     struct expr_text *text; /* a string with expressions */
+    enum expr_type
+        type; /* of that string when it is substituted, as far as value_bind() can tell */
     bool is_object;
     const char **keys;        /* of an object */
     struct plan_value *items; /* of an object or array */
@@ -97,26 +99,36 @@ json_t *option_check(const struct plan_option *option, const json_t *value, cons
 /* Parses every string of a value. */
 void value_read(struct arena *a, const json_t *json, const char *path, struct plan_value *value,
                 struct plan_faults *faults);
-void value_bind(const struct plan_value *value, const struct expr_scope *scope, const char *path,
+void value_bind(struct plan_value *value, const struct expr_scope *scope, const char *path,
                 struct plan_faults *faults);
 void value_visit_steps(const struct plan_value *value,
                        void (*visit)(void *context, int step, bool optional), void *context);
 /* *ret_json is a new reference when the state is EXPR_VALUE. The other states as in expr_evaluate(). */
 struct expr_value value_evaluate(const struct plan_value *value,
                                  const struct expr_environment *environment);
-/* The parsed value at a JSON text: an object member, or NULL. */
-const struct plan_value *value_member(const struct plan_value *value, const char *key);
+/* What is known so far, with `unknown` (a reference to it each) wherever nothing is. New reference. */
+json_t *value_evaluate_known(const struct plan_value *value,
+                             const struct expr_environment *environment, json_t *unknown);
 
 /* Steps decided before their dependencies are known: used by plan_decide() and plan_preview(). */
 enum when_result { WHEN_TRUE, WHEN_FALSE, WHEN_SKIPPED, WHEN_PENDING, WHEN_FAULT };
 enum when_result when_evaluate(const struct expr *when, const struct expr_environment *environment,
                                struct expr_value *ret_value);
 
+/* Layers of the steps that are not left out (`left_out` may be NULL), from 0; -1 for those that are, and for those in
+ * or behind a cycle. Returns how many have one. */
+size_t template_layer_steps(const struct plan_template *t, const bool *left_out, int *ret_layers);
+
 /* Resolves every name and sets the dependencies; then the layers, or the fault of a cycle. */
 void template_bind(struct plan_template *t, struct plan_faults *faults);
 void template_layers(struct plan_template *t, struct plan_faults *faults);
 
-/* Marks in `outcomes` (those of the view, all pending) what is skipped whatever the steps bring. */
+/* Whether a decision settles what becomes of a step without running it. */
+bool decision_settles(const struct plan_template *t, size_t step,
+                      const struct plan_decision *decision, struct plan_outcome *ret_outcome);
+
+/* Settles in `outcomes` (those of the view, all pending) what is sure whatever the steps bring: the ones that are skipped, and
+ * the fan-outs over nothing. */
 void decide_skips(struct arena *a, const struct plan_view *view, struct plan_outcome *outcomes);
 
 /* Finds conditions on options under which no output is active. */

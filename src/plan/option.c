@@ -3,7 +3,14 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { OPTION_LENGTH_MAX = 5000, OPTION_ITEMS_MAX = 64, OPTION_GRID_CELLS_MAX = 16 };
+static const char option_blanks[] = " \t\r\n";
+
+enum {
+    OPTION_LENGTH_MAX = 5000,
+    OPTION_ITEMS_MAX = 64,
+    OPTION_VALUES_MAX = 500,
+    OPTION_GRID_CELLS_MAX = 16
+};
 
 static const char *const option_names[OPTION_COMPONENT_COUNT] = {
     "text",  "textarea", "list",   "number", "toggle", "select", "multiselect",
@@ -166,22 +173,33 @@ static bool option_number_ok(const struct plan_option *option, const json_t *val
     return true;
 }
 
-/* A text with an item a line, or after each leading dash of " - a - b", as an array. */
+/* Where the item at `text` ends. Of a text with dashes in one line, the next dash that stands alone
+ * leads another one. */
+static const char *option_item_end(const char *text, bool one_line)
+{
+    const char *end = text;
+    while (*end && *end != '\n' &&
+           !(one_line && strchr(option_blanks, *end) && end[1] == '-' && end[2] == ' '))
+        end++;
+    return end;
+}
+
+/* A text with an item a line, or after each leading dash: "- a\n- b", or in one line "- a - b". One
+ * dash leads an item; another one behind it is the item's own. */
 static json_t *option_list_of_text(const char *text)
 {
-    static const char blanks[] = " \t\r\n";
     json_t *list = json_array();
-    bool dashes = text[strspn(text, blanks)] == '-';
+    text += strspn(text, option_blanks);
+    size_t first_line = strcspn(text, "\n");
+    bool dashes = *text == '-';
+    bool one_line = dashes && text[first_line + strspn(text + first_line, option_blanks)] == '\0';
     while (*text) {
-        text += strspn(text, blanks);
-        text += dashes ? strspn(text, "-") : 0;
-        text += strspn(text, blanks);
-        const char *end = text;
-        while (*end && *end != '\n' &&
-               !(dashes && strchr(blanks, *end) && end[1] == '-' && end[2] == ' '))
-            end++;
+        text += strspn(text, option_blanks);
+        text += dashes && *text == '-';
+        text += strspn(text, " \t\r");
+        const char *end = option_item_end(text, one_line);
         size_t length = (size_t)(end - text);
-        while (length > 0 && strchr(blanks, text[length - 1]))
+        while (length > 0 && strchr(option_blanks, text[length - 1]))
             length--;
         if (length > 0)
             json_array_append_new(list, json_stringn(text, length));
@@ -270,9 +288,15 @@ json_t *option_check(const struct plan_option *option, const json_t *value, cons
 /* --- definitions --------------------------------------------------------------------------------
  */
 
+/* NULL when it is neither a text nor an object of two. */
 static const char *option_value_text(const json_t *value)
 {
-    return json_is_string(value) ? json_string_value(value) : json_member_string(value, "value");
+    const json_t *label = json_object_get(value, "label");
+    if (json_is_string(value))
+        return json_string_value(value);
+    if (json_object_size(value) != (label ? 2 : 1) || (label && !json_is_string(label)))
+        return NULL;
+    return json_member_string(value, "value");
 }
 
 static void option_read_values(struct plan_template *t, const json_t *definition, const char *path,
@@ -295,14 +319,22 @@ static void option_read_values(struct plan_template *t, const json_t *definition
                               : "Only select and multiselect have values.");
         return;
     }
+    if (json_array_size(values) > OPTION_VALUES_MAX) {
+        plan_fault_add(faults, place, 0, "too_long", "values has at most %d items.",
+                       OPTION_VALUES_MAX);
+        return;
+    }
     const char **texts = arena_array(t->arena, json_array_size(values), sizeof(*texts));
     json_array_foreach(values, index, value)
     {
+        const char *at = json_pointer_index(faults->arena, place, index);
         texts[index] = option_value_text(value);
-        if (!texts[index]) {
-            plan_fault_add(faults, json_pointer_index(faults->arena, place, index), 0, "type_error",
-                           "A value is a text, or an object with value and label.");
-            texts[index] = "";
+        if (!texts[index])
+            plan_fault_add(faults, at, 0, "type_error",
+                           "A value is a text, or an object with value and label, both texts.");
+        for (size_t i = 0; texts[index] && i < index; i++) {
+            if (texts[i] && strcmp(texts[i], texts[index]) == 0)
+                plan_fault_add(faults, at, 0, "duplicate", "There are two values %s.", texts[i]);
         }
     }
     option->values = texts;

@@ -25,7 +25,7 @@ enum {
     PLAN_OPTIONS_MAX = 64,
     PLAN_OUTPUTS_MAX = 64,
     PLAN_FAN_OUT_MAX = 16,
-    PLAN_EXTENDS_DEPTH_MAX = 8,
+    PLAN_EXTENDS_DEPTH_MAX = 8, /* bases behind each other */
     PLAN_FAULTS_MAX = 200
 };
 
@@ -149,8 +149,9 @@ struct plan_outcome {
 struct plan_view {
     const struct plan_template *template;
     const json_t *options;    /* from plan_options_check */
-    const json_t *image_urls; /* array */
-    const char *workflow_id, *workflow_title, *workflow_event_id;
+    const json_t *image_urls; /* array; NULL: not known yet */
+    const char *workflow_id;  /* NULL: there is no workflow yet, nothing of it is known */
+    const char *workflow_title, *workflow_event_id;
     const struct plan_outcome *outcomes; /* one per step */
 };
 
@@ -171,7 +172,7 @@ struct plan_decision {
 };
 
 /* Decides one step. The params of PLAN_RUN still hold media references as strings. */
-struct plan_decision plan_decide(struct arena *a, const struct plan_view *view, size_t step);
+struct plan_decision plan_decide(struct arena *a, const struct plan_view *view, size_t index);
 
 /* The active outputs when every step is decided: an array (owned by the arena) of the result objects in output
  * order, copied from the outcomes. ERR_NO_OUTPUT when there is none. */

@@ -12,6 +12,8 @@ struct preview {
     enum preview_state *states;
     const char **reasons;
     bool needs_undetermined; /* of the step that is looked at */
+    json_t *unknown;         /* stands where a value is not known yet */
+    struct plan_faults *faults;
 };
 
 static void preview_visit(void *context, int step, bool optional)
@@ -38,43 +40,83 @@ static bool preview_is_open(struct preview *preview, const struct plan_step *ste
     return preview->needs_undetermined;
 }
 
-/* The very decision that the engine will make, with every step that is not skipped still pending.
+static const char *preview_open_reason(struct preview *preview, const struct plan_step *step)
+{
+    const struct expr_environment environment = {.arena = preview->arena, .view = &preview->view};
+    struct expr_value value;
+    if (when_evaluate(step->when, &environment, &value) == WHEN_PENDING && value.step < 0)
+        return "It depends on a workflow that is not there yet.";
+    return "It depends on the outcome of a step.";
+}
+
+static bool preview_is_unknown(void *context, const json_t *value)
+{
+    return value == ((struct preview *)context)->unknown;
+}
+
+static void preview_param_fault(void *context, const char *path, const char *code,
+                                const char *message)
+{
+    plan_fault_add(((struct preview *)context)->faults, path, 0, code, "%s", message);
+}
+
+/* A step that waits fails later on what is wrong with the parameters that are known by now. */
+static void preview_check_known(struct preview *preview, const struct plan_step *step)
+{
+    const struct expr_environment environment = {.arena = preview->arena, .view = &preview->view};
+    if (step->for_each || step->info.continue_on_error)
+        return; /* items differ; a failure is no fault */
+    CLEANUP(json)
+    json_t *params = value_evaluate_known(&step->params, &environment, preview->unknown);
+    step_params_check(preview->arena, step->type, params, step->params_path, preview_is_unknown,
+                      preview_param_fault, preview);
+}
+
+/* The very decision that the engine will make, with every step that is not settled still pending.
  */
-static void preview_step(struct preview *preview, size_t index, struct plan_faults *faults)
+static void preview_step(struct preview *preview, size_t index)
 {
     const struct plan_step *step = &preview->template->steps[index];
     struct plan_decision decision = plan_decide(preview->arena, &preview->view, index);
-    if (decision.kind == PLAN_SKIP) {
+    if (decision_settles(preview->template, index, &decision, &preview->outcomes[index])) {
         preview->states[index] = PREVIEW_SKIPPED;
-        preview->outcomes[index].state = PLAN_STEP_SKIPPED;
-        preview->reasons[index] = decision.reason;
+        preview->reasons[index] =
+            decision.kind == PLAN_RUN ? "Its for_each has no items." : decision.reason;
     } else if (decision.kind == PLAN_FAIL) {
-        plan_fault_add(faults, decision.path, 0, "value_error", "%s", decision.reason);
+        plan_fault_add(preview->faults, decision.path, 0, "value_error", "%s", decision.reason);
     } else if (decision.kind == PLAN_WAIT && preview_is_open(preview, step)) {
         preview->states[index] = PREVIEW_UNDETERMINED;
-        preview->reasons[index] = "It depends on the outcome of a step.";
+        preview->reasons[index] = preview_open_reason(preview, step);
+    } else if (decision.kind == PLAN_WAIT) {
+        preview_check_known(preview, step);
     }
 }
 
-static void preview_steps(struct preview *preview, struct plan_faults *faults)
+static void preview_steps(struct preview *preview)
 {
     const struct plan_template *t = preview->template;
     for (int layer = 0; layer < (int)t->step_count; layer++) {
         for (size_t i = 0; i < t->step_count; i++) {
             if (t->steps[i].layer == layer)
-                preview_step(preview, i, faults);
+                preview_step(preview, i);
         }
     }
 }
 
+/* Of what runs: a step that waits for a skipped one only stands in the first layer. */
 static json_t *preview_layers(const struct preview *preview)
 {
     const struct plan_template *t = preview->template;
+    bool *skipped = arena_array(preview->arena, t->step_count, sizeof(*skipped));
+    int *of_steps = arena_array(preview->arena, t->step_count, sizeof(*of_steps));
     json_t *layers = json_array();
+    for (size_t i = 0; i < t->step_count; i++)
+        skipped[i] = preview->states[i] == PREVIEW_SKIPPED;
+    template_layer_steps(t, skipped, of_steps);
     for (int layer = 0; layer < (int)t->step_count; layer++) {
         json_t *ids = json_array();
         for (size_t i = 0; i < t->step_count; i++) {
-            if (t->steps[i].layer == layer && preview->states[i] == PREVIEW_ACTIVE)
+            if (of_steps[i] == layer && preview->states[i] == PREVIEW_ACTIVE)
                 json_array_append_new(ids, json_string(t->steps[i].id));
         }
         if (json_array_size(ids) > 0)
@@ -132,18 +174,20 @@ static json_t *preview_credits(const struct preview *preview)
                      (json_int_t)least, "max", (json_int_t)most, "steps", steps);
 }
 
-/* Whether some output is or may be active under these options. */
-static bool outputs_possible(const struct plan_template *t, struct arena *a, const json_t *options)
+/* Whether some output is or may be active under these options; `image_urls` may be NULL. */
+static bool outputs_possible(const struct plan_template *t, struct arena *a, const json_t *options,
+                             const json_t *image_urls)
 {
     struct plan_outcome *outcomes = arena_array(a, t->step_count, sizeof(*outcomes));
-    struct plan_view view = {.template = t, .options = options, .outcomes = outcomes};
+    struct plan_view view = {
+        .template = t, .options = options, .image_urls = image_urls, .outcomes = outcomes};
     const struct expr_environment environment = {.arena = a, .view = &view};
     decide_skips(a, &view, outcomes);
     for (size_t i = 0; i < t->output_count; i++) {
         struct expr_value value;
         enum when_result when = when_evaluate(t->outputs[i].when, &environment, &value);
         if ((when == WHEN_TRUE || when == WHEN_PENDING || when == WHEN_FAULT) &&
-            outcomes[t->outputs[i].step].state != PLAN_STEP_SKIPPED)
+            outcomes[t->outputs[i].step].state == PLAN_STEP_PENDING)
             return true;
     }
     return false;
@@ -164,6 +208,7 @@ json_t *plan_preview(struct arena *a, const struct plan_template *t, const json_
     CLEANUP(json) json_t *checked = NULL;
     CLEANUP(json) json_t *empty = json_object();
     CLEANUP(json) json_t *no_images = json_array();
+    const json_t *images = json_is_array(image_urls) ? image_urls : no_images;
     if (!t || plan_options_check(t, options ? options : empty, image_urls, faults, &checked) > 0)
         return preview_body(faults);
     struct preview preview = {
@@ -172,16 +217,13 @@ json_t *plan_preview(struct arena *a, const struct plan_template *t, const json_
         .outcomes = arena_array(a, t->step_count, sizeof(*preview.outcomes)),
         .states = arena_array(a, t->step_count, sizeof(*preview.states)),
         .reasons = arena_array(a, t->step_count, sizeof(*preview.reasons)),
+        .unknown = empty,
+        .faults = faults,
     };
-    preview.view = (struct plan_view){.template = t,
-                                      .options = checked,
-                                      .image_urls = image_urls ? image_urls : no_images,
-                                      .workflow_id = "",
-                                      .workflow_title = "",
-                                      .workflow_event_id = "",
-                                      .outcomes = preview.outcomes};
-    preview_steps(&preview, faults);
-    if (!outputs_possible(t, a, checked))
+    preview.view = (struct plan_view){
+        .template = t, .options = checked, .image_urls = images, .outcomes = preview.outcomes};
+    preview_steps(&preview);
+    if (!outputs_possible(t, a, checked, images))
         plan_fault_add(faults, "/outputs", 0, "no_output",
                        "No output is active with these options.");
     json_t *body = preview_body(faults);
@@ -196,7 +238,9 @@ json_t *plan_preview(struct arena *a, const struct plan_template *t, const json_
 /* --- can the outputs be empty? ------------------------------------------------------------------
  */
 
-enum { OUTPUTS_COMBINATIONS_MAX = 4096 };
+/* Combinations of values that are tried: as many as keep the whole within some tens of
+ * milliseconds. */
+enum { OUTPUTS_COMBINATIONS_MAX = 4096, OUTPUTS_BYTES_MAX = 16 * 1024 * 1024 };
 
 /* Values that can be enumerated; null is one where nothing has to be given. */
 static size_t outputs_choices(const struct plan_option *option)
@@ -263,18 +307,18 @@ static const char *outputs_combination(const struct plan_template *t, struct are
 
 void outputs_check(const struct plan_template *t, struct plan_faults *faults)
 {
-    size_t combinations = 1;
+    size_t combinations = 1, size = json_dumpb(t->definition, NULL, 0, 0);
     for (size_t i = 0; i < t->option_count; i++) {
         if (outputs_choices(&t->options[i]) > 1 && outputs_depend_on(t, &t->options[i]))
             combinations *= outputs_choices(&t->options[i]);
-        if (combinations > OUTPUTS_COMBINATIONS_MAX)
+        if (combinations > OUTPUTS_COMBINATIONS_MAX || combinations * size > OUTPUTS_BYTES_MAX)
             return; /* left to the run, which says so clearly */
     }
     CLEANUP(arena) struct arena *a = arena_new();
     for (size_t number = 0; number < combinations; number++) {
         CLEANUP(json) json_t *options = json_object();
         const char *text = outputs_combination(t, a, number, options);
-        if (!outputs_possible(t, a, options)) {
+        if (!outputs_possible(t, a, options, NULL)) {
             plan_fault_add(faults, "/outputs", 0, "no_output", "No output is active%s%s.",
                            *text ? " when " : "", text);
             return;

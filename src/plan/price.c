@@ -25,7 +25,8 @@ static const char *price_mode(const struct plan_template *t, const json_t *optio
     return mode ? mode : "";
 }
 
-/* Steps that options alone switch off, with those that need them, cost nothing. */
+/* Steps that options alone switch off, with those that need them, cost nothing; neither do fan-outs
+ * over nothing. */
 static int64_t price_of_steps(const struct plan_template *t, const json_t *options)
 {
     CLEANUP(arena) struct arena *a = arena_new();
@@ -42,7 +43,7 @@ static int64_t price_of_steps(const struct plan_template *t, const json_t *optio
     }
     decide_skips(a, &view, outcomes);
     for (size_t i = 0; i < t->step_count; i++)
-        total += outcomes[i].state == PLAN_STEP_SKIPPED ? 0 : t->steps[i].info.credits;
+        total += outcomes[i].state == PLAN_STEP_PENDING ? t->steps[i].info.credits : 0;
     return total;
 }
 

@@ -2,6 +2,7 @@
  */
 #include "plan/plan.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -22,14 +23,20 @@ static int reference_check_data(const char *reference, struct err *err)
 
 static bool reference_host_ok(const char *host, size_t length)
 {
-    bool bracket = host[0] == '[';
+    struct in6_addr address;
+    char literal[INET6_ADDRSTRLEN] = "";
+    if (host[0] == '[') {
+        if (length < 2 || length - 2 >= sizeof(literal) || host[length - 1] != ']')
+            return false;
+        memcpy(literal, host + 1, length - 2);
+        return inet_pton(AF_INET6, literal, &address) == 1;
+    }
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)host[i];
-        if (!isalnum(c) && c != '.' && c != '-' && c != '_' && c < 0x80 &&
-            !(bracket && (c == ':' || c == '[' || c == ']')))
+        if (!isalnum(c) && c != '.' && c != '-' && c != '_' && c < 0x80)
             return false;
     }
-    return length > 0 && (!bracket || host[length - 1] == ']');
+    return length > 0;
 }
 
 static bool reference_port_ok(const char *port, size_t length)

@@ -72,9 +72,12 @@ static const char *value_path(struct arena *a, const struct plan_value *value, c
                             : json_pointer_index(a, path, index);
 }
 
-void value_bind(const struct plan_value *value, const struct expr_scope *scope, const char *path,
+void value_bind(struct plan_value *value, const struct expr_scope *scope, const char *path,
                 struct plan_faults *faults)
 {
+    bool whole = value->text && expr_text_is_whole(value->text);
+    if (value->text && !whole)
+        value->type = EXPR_STRING;
     for (struct expr_text *piece = value->text; piece; piece = piece->next) {
         if (!piece->expr)
             continue;
@@ -83,7 +86,9 @@ void value_bind(const struct plan_value *value, const struct expr_scope *scope, 
         if (faults->error_count != before)
             continue;
         enum expr_type type = expr_check(piece->expr, scope, path, faults);
-        if (!expr_text_is_whole(value->text) && (type == EXPR_ARRAY || type == EXPR_OBJECT))
+        if (whole)
+            value->type = type;
+        if (!whole && (type == EXPR_ARRAY || type == EXPR_OBJECT))
             plan_fault_add(faults, path, piece->expr->column, "type_error",
                            "Inside a longer text %s cannot stand.", expr_type_name(type));
     }
@@ -130,11 +135,20 @@ struct expr_value value_evaluate(const struct plan_value *value,
     return pending;
 }
 
-const struct plan_value *value_member(const struct plan_value *value, const char *key)
+json_t *value_evaluate_known(const struct plan_value *value,
+                             const struct expr_environment *environment, json_t *unknown)
 {
-    for (size_t i = 0; value->is_object && i < value->count; i++) {
-        if (strcmp(value->keys[i], key) == 0)
-            return &value->items[i];
+    if (value->plain || value->text) {
+        struct expr_value known = value_evaluate(value, environment);
+        return known.state == EXPR_VALUE ? known.json : json_incref(unknown);
     }
-    return NULL;
+    json_t *made = value->is_object ? json_object() : json_array();
+    for (size_t i = 0; i < value->count; i++) {
+        json_t *item = value_evaluate_known(&value->items[i], environment, unknown);
+        if (value->is_object)
+            json_object_set_new(made, value->keys[i], item);
+        else
+            json_array_append_new(made, item);
+    }
+    return made;
 }

@@ -120,7 +120,7 @@ int store_asset_get(struct store *store, struct arena *a, const char *customer, 
     store_reader_return(store, db);
     if (rc < 0)
         return rc;
-    if (rc == 0 || (customer && strcmp(asset.customer, customer) != 0))
+    if (rc != 1 || (customer && strcmp(asset.customer, customer) != 0))
         return err_set(err, ERR_NOT_FOUND, NULL, "There is no such asset.");
     *ret_asset = arena_memdup(a, &asset, sizeof(asset));
     return 0;

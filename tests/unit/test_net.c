@@ -5,10 +5,13 @@
 #include "base/table.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +35,28 @@ bool __wrap_net_address_public(const struct sockaddr *address)
     if (address->sa_family == AF_INET && v4->sin_addr.s_addr == htonl(0x7f000002))
         return true;
     return __real_net_address_public(address);
+}
+
+/*
+ * libcurl resolves names by this function of the program instead of the one of the C library. "turning.test" is the name of an
+ * attacker: public when it is asked for the first time, loopback from then on.
+ */
+static atomic_int turning_calls;
+
+__attribute__((visibility("default"))) int getaddrinfo(const char *name, const char *service,
+                                                       const struct addrinfo *hints,
+                                                       struct addrinfo **ret);
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **ret)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (name && strcmp(name, "turning.test") == 0)
+        name = atomic_fetch_add(&turning_calls, 1) == 0 ? "127.0.0.2" : "127.0.0.1";
+    else if (name && strcmp(name, "inside.test") == 0)
+        name = "127.0.0.1";
+    return real(name, service, hints, ret);
 }
 
 /* --- addresses ----------------------------------------------------------------------------------
@@ -616,6 +641,31 @@ static void test_private_addresses_are_refused_in_every_writing(void **state)
     assert_int_equal(fetch(request).status, 200); /* the stand-in of a public host */
 }
 
+/* A name is judged by the address that the connection is made to, whatever it says before or after. */
+static void test_names_that_change_their_mind(void **state)
+{
+    char url[64];
+    (void)state;
+    struct net_request request = request_of(url, sizeof(url), "http://turning.test:%d/hello");
+    request.allow_private = false;
+    atomic_store(&turning_calls, 0);
+    int before = server_connections();
+    struct answer answer = fetch(request);
+    assert_int_equal(answer.rc, 0);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(atomic_load(&turning_calls),
+                     1); /* no second look between check and connection */
+    assert_int_equal(server_connections(), before + 1);
+    answer = fetch(request);
+    assert_failed(&answer, ERR_FETCH_REFUSED, "The address of turning.test is not public");
+    assert_int_equal(atomic_load(&turning_calls), 2);
+    request = request_of(url, sizeof(url), "http://inside.test:%d/hello");
+    request.allow_private = false;
+    answer = fetch(request);
+    assert_failed(&answer, ERR_FETCH_REFUSED, "The address of inside.test is not public");
+    assert_int_equal(server_connections(), before + 1);
+}
+
 static void test_urls_of_other_kinds_are_refused(void **state)
 {
     static const struct {
@@ -742,6 +792,7 @@ int main(void)
         cmocka_unit_test(test_redirects_have_a_limit),
         cmocka_unit_test(test_redirects_pass_the_guard),
         cmocka_unit_test(test_private_addresses_are_refused_in_every_writing),
+        cmocka_unit_test(test_names_that_change_their_mind),
         cmocka_unit_test(test_urls_of_other_kinds_are_refused),
         cmocka_unit_test(test_a_cancelled_request_says_nothing),
         cmocka_unit_test(test_many_requests_share_one_loop),

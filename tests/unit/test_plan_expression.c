@@ -276,6 +276,8 @@ static void test_conditions(void **state)
         {"options.n && true", "fault"},
         {"!options.name", "fault"},
         {"options.n in options.name", "fault"},
+        {"'x' in options.empty", "false"},
+        {"'x' in null", "false"},
         {"steps.gone.url == 'x' == true", NULL},
     };
     struct fixture *f = *state;

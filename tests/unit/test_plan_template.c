@@ -1,30 +1,5 @@
-/* What the validator says about definitions, how definitions build on each other. */
-#include "plan/plan.h"
-
-#include "base/table.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-/* JSON with ' for " and ` for ', so that it can be read here. */
-static json_t *json_of(const char *text)
-{
-    char *changed = mem_strdup(text);
-    for (char *c = changed; *c; c++)
-        *c = *c == '\'' ? '"' : *c == '`' ? '\'' : *c;
-    json_error_t error;
-    json_t *json = json_loads(changed, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
-    if (!json)
-        fail_msg("%s: %s", error.text, changed);
-    free(changed);
-    return json;
-}
+/* What the validator says about definitions, and the graph that it makes of them. */
+#include "plan_fixture.h"
 
 /* A whole template of which `members` replace some; each is "key":value. */
 static json_t *definition_with(const char *members)
@@ -51,16 +26,6 @@ static struct plan_template *template_with(const char *members)
     if (!t)
         fail_msg("%s: %s %s", members, faults.items[0].path, faults.items[0].message);
     return t;
-}
-
-static const struct plan_fault *fault_at(const struct plan_faults *faults, const char *path,
-                                         const char *code)
-{
-    for (size_t i = 0; i < faults->count; i++) {
-        if (strcmp(faults->items[i].path, path) == 0 && strcmp(faults->items[i].code, code) == 0)
-            return &faults->items[i];
-    }
-    return NULL;
 }
 
 /* Exactly one fault. */
@@ -152,6 +117,14 @@ static void test_faults_of_options(void **state)
          0, "type_error"},
         {OPTION("'key': 'a', 'component': 'select', 'values': ['x', 5]"),
          "/available_options/0/values/1", 0, "type_error"},
+        {OPTION("'key': 'a', 'component': 'select', 'values': [{'value': 'x', 'label': 5}]"),
+         "/available_options/0/values/0", 0, "type_error"},
+        {OPTION("'key': 'a', 'component': 'select', 'values': [{'label': 'x'}]"),
+         "/available_options/0/values/0", 0, "type_error"},
+        {OPTION("'key': 'a', 'component': 'select', 'values': [{'value': 'x', 'price': 1}]"),
+         "/available_options/0/values/0", 0, "type_error"},
+        {OPTION("'key': 'a', 'component': 'multiselect', 'values': ['x', 'y', {'value': 'x'}]"),
+         "/available_options/0/values/2", 0, "duplicate"},
         {OPTION("'key': 'a', 'component': 'text', 'values': ['x']"), "/available_options/0/values",
          0, "extra_forbidden"},
         {OPTION("'key': 'a', 'component': 'select', 'values': ['x'], 'default': 'y'"),
@@ -235,6 +208,73 @@ static void test_faults_of_steps(void **state)
         assert_fault(rows[i].members, rows[i].path, rows[i].column, rows[i].code);
 }
 
+/* What is substituted is known well enough to be refused, or is taken. */
+static void test_types_of_what_is_substituted(void **state)
+{
+    static const struct {
+        const char *params;
+        const char *param; /* the one that is refused; NULL: taken */
+        int column;
+    } rows[] = {
+        {"'prompt': '{{options.text}}', 'image_urls': '{{options.images}}'", NULL, 0},
+        {"'prompt': '{{options.images[0]}}'", NULL, 0},
+        {"'prompt': 'n is {{options.number}}, {{options.toggle}}'", NULL, 0},
+        {"'prompt': '{{null}}', 'option': '{{options.text}}'", NULL, 0},
+        {"'image_urls': ['{{options.text}}']", NULL, 0},
+        {"'prompt': '{{options.text ?? options.number}}'", NULL, 0},
+        {"'prompt': '{{ options.number }}'", "prompt", 4},
+        {"'prompt': '{{options.toggle}}'", "prompt", 3},
+        {"'prompt': '{{options.images}}'", "prompt", 3},
+        {"'prompt': '{{options.number ?? 5}}'", "prompt", 18},
+        {"'prompt': '{{steps.b.urls}}'", "prompt", 3},
+        {"'image_urls': '{{options.text}}'", "image_urls", 3},
+        {"'image_urls': 'http://x/{{options.text}}'", "image_urls", 0},
+        {"'option': '{{index}}'", "option", 3},
+        {"'response_format': '{{(options.text == `x`)}}'", "response_format", 17},
+    };
+    (void)state;
+    for (size_t i = 0; i < TABLE_SIZE(rows); i++) {
+        char members[1024], path[64];
+        snprintf(members, sizeof(members),
+                 "'available_options': [{'key': 'text', 'component': 'text'},"
+                 " {'key': 'number', 'component': 'number'},"
+                 " {'key': 'toggle', 'component': 'toggle'},"
+                 " {'key': 'images', 'component': 'images'}],"
+                 "'steps': [{'id': 'a', 'flow': 'chat', 'for_each': '{{[1]}}', 'params': {%s}},"
+                 " {'id': 'b', 'flow': 'chat'}]",
+                 rows[i].params);
+        snprintf(path, sizeof(path), "/steps/0/params/%s", rows[i].param ? rows[i].param : "");
+        if (rows[i].param)
+            assert_fault(members, path, rows[i].column, "type_error");
+        else
+            plan_template_free(template_with(members));
+    }
+}
+
+static void test_warnings_do_not_refuse(void **state)
+{
+    CLEANUP(arena) struct arena *a = arena_new();
+    CLEANUP(json)
+    json_t *definition =
+        definition_with("'available_options': [{'key': 'n', 'component': 'number'}]," CHAT(
+            "'when': 'options.n != `3`', 'params': {'prompt': '{{(options.n == `4`)}} x'}"));
+    struct plan_faults faults;
+    (void)state;
+    plan_faults_init(&faults, a);
+    CLEANUP(plan_template) struct plan_template *t = plan_template_new(definition, &faults);
+    assert_non_null(t);
+    assert_int_equal(faults.error_count, 0);
+    assert_int_equal(faults.count, 2);
+    CLEANUP(json) json_t *errors = plan_faults_json(&faults, false);
+    CLEANUP(json) json_t *warnings = plan_faults_json(&faults, true);
+    assert_int_equal(json_array_size(errors), 0);
+    assert_json(warnings,
+                "[{'path': '/steps/0/params/prompt', 'code': 'always_different', 'column': 14,"
+                "  'message': 'Here a number is compared with a text: they are never equal.'},"
+                " {'path': '/steps/0/when', 'code': 'always_different', 'column': 11,"
+                "  'message': 'Here a number is compared with a text: they are never equal.'}]");
+}
+
 static void test_every_fault_is_told(void **state)
 {
     CLEANUP(arena) struct arena *a = arena_new();
@@ -284,6 +324,77 @@ static void test_the_list_of_faults_ends(void **state)
     CLEANUP(json) json_t *list = json_array();
     assert_null(plan_template_new(list, &faults));
     assert_non_null(fault_at(&faults, "", "type_error"));
+}
+
+/* `count` items of a list of the definition. */
+static void assert_list_limit(const char *member, int count, const char *item, const char *path,
+                              bool good)
+{
+    CLEANUP(arena) struct arena *a = arena_new();
+    CLEANUP(buffer) struct buffer b = {0};
+    struct plan_faults faults;
+    buffer_printf(&b, "'%s': [", member);
+    for (int i = 0; i < count; i++) {
+        if (i > 0)
+            buffer_append_text(&b, ", ");
+        for (const char *c = item; *c; c++) {
+            if (*c == '#')
+                buffer_printf(&b, "%d", i);
+            else
+                buffer_append_char(&b, *c);
+        }
+    }
+    buffer_append(&b, "]", 2);
+    CLEANUP(json) json_t *definition = definition_with(b.bytes);
+    plan_faults_init(&faults, a);
+    CLEANUP(plan_template) struct plan_template *t = plan_template_new(definition, &faults);
+    assert_int_equal(t != NULL, good);
+    assert_int_equal(fault_at(&faults, path, "too_long") != NULL, !good);
+}
+
+static void test_limits_of_lists(void **state)
+{
+    static const char option[] = "{'key': 'o#', 'component': 'text'}";
+    static const char output[] = "{'step': 'a'}";
+    (void)state;
+    assert_list_limit("available_options", PLAN_OPTIONS_MAX, option, "/available_options", true);
+    assert_list_limit("available_options", PLAN_OPTIONS_MAX + 1, option, "/available_options",
+                      false);
+    assert_list_limit("outputs", PLAN_OUTPUTS_MAX, output, "/outputs", true);
+    assert_list_limit("outputs", PLAN_OUTPUTS_MAX + 1, output, "/outputs", false);
+    CLEANUP(arena) struct arena *a = arena_new();
+    for (int count = 500; count <= 501; count++) {
+        const char *values = "'0'";
+        for (int i = 1; i < count; i++)
+            values = arena_printf(a, "%s,'%d'", values, i);
+        const char *members = arena_printf(
+            a, OPTION("'key': 'a', 'component': 'multiselect', 'values': [%s]"), values);
+        if (count == 501)
+            assert_fault(members, "/available_options/0/values", 0, "too_long");
+        else
+            plan_template_free(template_with(members));
+    }
+}
+
+/* A definition that would take long to go through is left to the run. */
+static void test_many_combinations_are_not_tried(void **state)
+{
+    CLEANUP(arena) struct arena *a = arena_new();
+    const char *options = "";
+    const char *when = "false";
+    (void)state;
+    for (int i = 0; i < 13; i++) {
+        options = arena_printf(a, "%s%s{'key': 'o%d', 'component': 'toggle', 'default': true}",
+                               options, i ? "," : "", i);
+        when = arena_printf(a, "%s || options.o%d", when, i);
+        const char *members =
+            arena_printf(a, "'available_options': [%s], 'outputs': [{'step': 'a', 'when': '%s'}]",
+                         options, when);
+        if (i < 12)
+            assert_fault(members, "/outputs", 0, "no_output");
+        else
+            plan_template_free(template_with(members));
+    }
 }
 
 static void test_limits_of_a_template(void **state)
@@ -391,6 +502,23 @@ static void test_outputs_that_may_all_be_off(void **state)
          "'outputs': [{'step': 'b'}]",
          NULL},
         {"'default': 'x'", "'outputs': [{'step': 'a', 'when': 'false'}]", "No output is active."},
+        {"'default': 'x'", "'outputs': [{'step': 'a', 'when': 'workflow.title == `y`'}]", NULL},
+        {"'default': 'x'", "'outputs': [{'step': 'a', 'when': 'inputs.image_urls == []'}]", NULL},
+        {"'default': 'x'", "'outputs': [{'step': 'a', 'when': 'false && inputs.image_urls == []'}]",
+         "No output is active."},
+        {"'default': 'x'", "'steps': [{'id': 'a', 'flow': 'chat', 'for_each': '{{[]}}'}]",
+         "No output is active."},
+        {"'default': 'x'",
+         "'steps': [{'id': 'a', 'flow': 'chat', 'when': 'options.m == `x`'},"
+         "          {'id': 'b', 'flow': 'chat', 'when': 'options.m != `x`'}],"
+         "'outputs': [{'step': 'a'}, {'step': 'b'}]",
+         NULL},
+        {"'default': 'x'",
+         "'steps': [{'id': 'a', 'flow': 'chat', 'when': 'options.m == `x`'},"
+         "          {'id': 'b', 'flow': 'chat', 'when': 'options.m == `y`'}],"
+         "'outputs': [{'step': 'a'}, {'step': 'b'}]",
+         "No output is active when m is \"z\"."},
+        {"'default': 'x'", "'outputs': [{'step': 'a', 'when': 'steps.a.status == `fail`'}]", NULL},
     };
     (void)state;
     for (size_t i = 0; i < TABLE_SIZE(rows); i++) {
@@ -409,99 +537,22 @@ static void test_outputs_that_may_all_be_off(void **state)
     }
 }
 
-/* --- extends ------------------------------------------------------------------------------------
- */
-
-static const json_t *shelf_lookup(void *context, const char *id)
-{
-    return json_object_get(context, id);
-}
-
-static void assert_flat(const char *shelf, const char *id, const char *expected)
-{
-    CLEANUP(arena) struct arena *a = arena_new();
-    CLEANUP(json) json_t *definitions = json_of(shelf);
-    CLEANUP(json) json_t *untouched = json_deep_copy(definitions);
-    CLEANUP(json) json_t *wanted = expected ? json_of(expected) : NULL;
-    struct plan_faults faults;
-    plan_faults_init(&faults, a);
-    CLEANUP(json)
-    json_t *flat =
-        plan_flatten(json_object_get(definitions, id), shelf_lookup, definitions, &faults);
-    if ((flat != NULL) != (expected != NULL) || (flat && !json_equal(flat, wanted)))
-        fail_msg("%s gives %s", shelf, flat ? json_arena_text(a, flat) : faults.items[0].message);
-    assert_int_equal(faults.error_count, expected ? 0 : 1);
-    assert_true(json_equal(definitions, untouched));
-}
-
-static void test_definitions_build_on_each_other(void **state)
-{
-    (void)state;
-    assert_flat("{'t': {'id': 't', 'label': 'T'}}", "t", "{'id': 't', 'label': 'T'}");
-    assert_flat("{'b': {'id': 'b', 'label': 'B', 'category': 'c'},"
-                " 't': {'id': 't', 'extends': 'b', 'label': 'T', 'category': null, 'inputs': []}}",
-                "t", "{'id': 't', 'label': 'T', 'inputs': []}");
-    assert_flat(
-        "{'b': {'steps': [{'id': 'x', 'flow': 'f', 'when': 'w', 'params': {'p': 1, 'q': 1}},"
-        "                 {'id': 'y'}]},"
-        " 't': {'extends': 'b', 'steps': [{'id': 'z'},"
-        "                                 {'id': 'x', 'when': null, 'params': {'p': 2}}]}}",
-        "t", "{'steps': [{'id': 'x', 'flow': 'f', 'params': {'p': 2}}, {'id': 'y'}, {'id': 'z'}]}");
-    assert_flat(
-        "{'b': {'steps': [{'id': 'x'}, {'id': 'y', 'flow': 'f'}]},"
-        " 't': {'extends': 'b', 'steps': {'x': null, 'y': {'credits': 1}, 'z': {'flow': 'g'}}}}",
-        "t", "{'steps': [{'id': 'y', 'flow': 'f', 'credits': 1}, {'flow': 'g', 'id': 'z'}]}");
-    assert_flat("{'b': {'label': 'B'}, 't': {'extends': 'b', 'steps': {'z': {'flow': 'g'}}}}", "t",
-                "{'label': 'B', 'steps': [{'flow': 'g', 'id': 'z'}]}");
-    assert_flat("{'b': {'available_options': [{'key': 'o', 'label': 'O', 'default': 1}]},"
-                " 't': {'extends': 'b', 'available_options': [{'key': 'o', 'default': null},"
-                "                                             {'key': 'p'}]}}",
-                "t", "{'available_options': [{'key': 'o', 'label': 'O'}, {'key': 'p'}]}");
-    assert_flat("{'b': {'outputs': [1, 2]}, 't': {'extends': 'b', 'outputs': [3]}}", "t",
-                "{'outputs': [3]}");
-    assert_flat("{'a': {'label': 'A', 'category': 'A'}, 'b': {'extends': 'a', 'label': 'B'},"
-                " 't': {'extends': 'b', 'id': 't'}}",
-                "t", "{'label': 'B', 'category': 'A', 'id': 't'}");
-}
-
-/* What is wrong in a list stays in it, so that the validator finds it. */
-static void test_flattening_hides_no_fault(void **state)
-{
-    (void)state;
-    assert_flat("{'b': {'steps': [{'id': 'x'}]}, 't': {'extends': 'b', 'steps': 5}}", "t",
-                "{'steps': 5}");
-    assert_flat("{'b': {'steps': [{'id': 'x'}]}, 't': {'extends': 'b', 'steps': {'x': 5}}}", "t",
-                "{'steps': [{'id': 'x'}, 5]}");
-    assert_flat("{'b': {'steps': [4, {'id': 'x'}]}, 't': {'extends': 'b', 'steps': [5]}}", "t",
-                "{'steps': [4, {'id': 'x'}, 5]}");
-}
-
-static void test_extends_that_leads_nowhere(void **state)
-{
-    (void)state;
-    assert_flat("{'t': {'extends': 'b'}}", "t", NULL);
-    assert_flat("{'t': {'extends': 5}}", "t", NULL);
-    assert_flat("{'t': {'extends': '../etc/passwd'}}", "t", NULL);
-    assert_flat("{'t': {'extends': 't'}}", "t", NULL);
-    assert_flat("{'t': {'extends': 'u'}, 'u': {'extends': 't'}}", "t", NULL);
-    assert_flat("{'t': 5}", "t", NULL);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_faults_of_the_head),
         cmocka_unit_test(test_faults_of_options),
         cmocka_unit_test(test_faults_of_steps),
+        cmocka_unit_test(test_types_of_what_is_substituted),
+        cmocka_unit_test(test_warnings_do_not_refuse),
         cmocka_unit_test(test_every_fault_is_told),
         cmocka_unit_test(test_the_list_of_faults_ends),
+        cmocka_unit_test(test_limits_of_lists),
+        cmocka_unit_test(test_many_combinations_are_not_tried),
         cmocka_unit_test(test_limits_of_a_template),
         cmocka_unit_test(test_a_cycle_names_its_members),
         cmocka_unit_test(test_layers_follow_from_dependencies),
         cmocka_unit_test(test_outputs_that_may_all_be_off),
-        cmocka_unit_test(test_definitions_build_on_each_other),
-        cmocka_unit_test(test_flattening_hides_no_fault),
-        cmocka_unit_test(test_extends_that_leads_nowhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,6 +142,7 @@ struct engine_settings home_engine_settings(const struct home *home, const struc
         .pack_fd = home->pack_fd,
         .worker_memory_bytes = (uint64_t)option_integer(options, PARAM_WORKER_MEMORY),
         .worker_output_bytes = (uint64_t)option_integer(options, PARAM_WORKER_OUTPUT),
+        .worker_cpu_seconds = (int)option_integer(options, PARAM_WORKER_CPU),
         .input_bytes_max = (uint64_t)option_integer(options, PARAM_INPUT_BYTES),
         .fetch_timeout_s = (int)option_integer(options, PARAM_FETCH_TIMEOUT),
         .fetch_redirects_max = (int)option_integer(options, PARAM_FETCH_REDIRECTS),

@@ -147,10 +147,11 @@ static void engine_post_id(struct engine *engine, const char *id,
     engine_post(engine, &letter->letter);
 }
 
-static void engine_wait_run(struct engine *engine, const char *id)
+static void engine_wait_run(struct engine *engine, const char *id, bool cancel)
 {
     struct waiting_run *waiting = mem_alloc(sizeof(*waiting));
     memcpy(waiting->id, id, sizeof(waiting->id));
+    waiting->cancel = cancel;
     if (engine->waiting_last)
         engine->waiting_last->next = waiting;
     else
@@ -159,16 +160,37 @@ static void engine_wait_run(struct engine *engine, const char *id)
     engine->waiting++;
 }
 
+static void engine_hold_over(struct engine *engine, struct timer *timer)
+{
+    (void)engine;
+    (void)timer; /* the loop takes what waits */
+}
+
+static int engine_cancel_run(struct engine *engine, const char *id)
+{
+    int rc = run_find(engine, id) ? 0 : run_begin(engine, id);
+    struct run *run = run_find(engine, id);
+    if (run)
+        run_cancel(run);
+    return rc;
+}
+
 void engine_take_waiting(struct engine *engine)
 {
-    while (!engine->stopping && engine->waiting_first &&
+    enum { AGAIN_US = 1000000 };
+    while (!engine->stopping && engine->waiting_first && engine->hold_timer.at == 0 &&
            engine->active < engine->settings.active_max) {
         struct waiting_run *waiting = engine->waiting_first;
+        int rc = waiting->cancel ? engine_cancel_run(engine, waiting->id)
+                                 : run_begin(engine, waiting->id);
+        if (rc < 0) {
+            timer_set(engine, &engine->hold_timer, clock_monotonic_us() + AGAIN_US);
+            return;
+        }
         engine->waiting_first = waiting->next;
         if (!engine->waiting_first)
             engine->waiting_last = NULL;
         engine->waiting--;
-        run_begin(engine, waiting->id);
         free(waiting);
     }
 }
@@ -176,18 +198,15 @@ void engine_take_waiting(struct engine *engine)
 static void engine_deliver_submit(struct engine *engine, struct letter *letter)
 {
     struct id_letter *submitted = (struct id_letter *)letter;
-    engine_wait_run(engine, submitted->id);
+    engine_wait_run(engine, submitted->id, false);
     free(submitted);
 }
 
 static void engine_deliver_cancel(struct engine *engine, struct letter *letter)
 {
     struct id_letter *cancelled = (struct id_letter *)letter;
-    if (!run_find(engine, cancelled->id))
-        run_begin(engine, cancelled->id);
-    struct run *run = run_find(engine, cancelled->id);
-    if (run)
-        run_cancel(run);
+    if (engine_cancel_run(engine, cancelled->id) < 0)
+        engine_wait_run(engine, cancelled->id, true);
     free(cancelled);
 }
 
@@ -326,6 +345,7 @@ int engine_new(const struct engine_settings *settings, struct engine **ret_engin
     engine->settings = *settings;
     engine->epoll_fd = engine->wake_fd = -1;
     engine->next_job = 1;
+    engine->hold_timer.fire = engine_hold_over;
     pthread_mutex_init(&engine->mail_lock, NULL);
     pthread_mutex_init(&engine->count_lock, NULL);
     int rc = engine_open(engine, err);
@@ -360,6 +380,7 @@ static void engine_deliver_stop(struct engine *engine, struct letter *letter)
     struct stop_letter *stop = (struct stop_letter *)letter;
     engine->stopping = true;
     engine->stop_at = clock_monotonic_us() + (int64_t)stop->grace_s * 1000000;
+    inputs_stop(engine);
     free(stop);
 }
 

@@ -26,6 +26,7 @@ struct engine_settings {
     int pack_fd;                /* the asset pack, -1 for none; borrowed */
     uint64_t worker_memory_bytes;
     uint64_t worker_output_bytes;
+    int worker_cpu_seconds;   /* processor time of one attempt */
     uint64_t input_bytes_max; /* of one fetched or inline input */
     int fetch_timeout_s;
     int fetch_redirects_max;

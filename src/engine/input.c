@@ -219,36 +219,59 @@ static void input_decode_work(struct engine *engine, struct errand *errand)
 
 static void input_unlink_fetch(struct run_input *input)
 {
+    timer_clear(input->run->engine, &input->timer);
     struct run_input **at = &input->run->engine->fetches;
     while (*at != input)
         at = &(*at)->next_fetch;
     *at = input->next_fetch;
     input->job = 0;
+    input->sent = false;
+}
+
+/* The net worker keeps the time itself; when it has not even said so, it hangs. */
+static void input_timer(struct engine *engine, struct timer *timer)
+{
+    (void)timer;
+    pool_kill(&engine->net, ERR_TIMEOUT);
+}
+
+/* ERR_UNAVAILABLE while there is no net worker to ask. */
+static int input_send(struct run_input *input, struct err *err)
+{
+    enum { SLACK_S = 15 };
+    struct engine *engine = input->run->engine;
+    const struct engine_settings *settings = &engine->settings;
+    int rc = input->fd >= 0 ? 0 : blob_create(settings->blobs, &input->fd, err);
+    if (rc < 0)
+        return rc;
+    CLEANUP(json)
+    json_t *message = json_pack(
+        "{s:s, s:I, s:s, s:I, s:I, s:i, s:b}", "type", "fetch", "job", (json_int_t)input->job,
+        "url", input->url, "max_bytes", (json_int_t)settings->input_bytes_max, "timeout_ms",
+        (json_int_t)settings->fetch_timeout_s * 1000, "max_redirects",
+        settings->fetch_redirects_max, "allow_private", settings->allow_private_networks);
+    rc = pool_net_send(engine, message, input->fd, err);
+    input->sent = rc == 0;
+    if (rc == 0)
+        timer_set(engine, &input->timer,
+                  clock_monotonic_us() + ((int64_t)settings->fetch_timeout_s + SLACK_S) * 1000000);
+    return rc;
 }
 
 static void input_fetch(struct run_input *input)
 {
     struct engine *engine = input->run->engine;
-    const struct engine_settings *settings = &engine->settings;
     struct err fault;
-    int rc = blob_create(settings->blobs, &input->fd, &fault);
-    if (rc == 0) {
-        int64_t job = engine->next_job++;
-        CLEANUP(json)
-        json_t *message = json_pack(
-            "{s:s, s:I, s:s, s:I, s:I, s:i, s:b}", "type", "fetch", "job", (json_int_t)job, "url",
-            input->url, "max_bytes", (json_int_t)settings->input_bytes_max, "timeout_ms",
-            (json_int_t)settings->fetch_timeout_s * 1000, "max_redirects",
-            settings->fetch_redirects_max, "allow_private", settings->allow_private_networks);
-        rc = pool_net_send(engine, message, input->fd, &fault);
-        if (rc == 0) {
-            input->job = job;
-            input->next_fetch = engine->fetches;
-            engine->fetches = input;
-            input->run->references++;
-            return;
-        }
+    input->timer.fire = input_timer;
+    input->job = engine->next_job++;
+    input->next_fetch = engine->fetches;
+    engine->fetches = input;
+    int rc = input_send(input, &fault);
+    if (rc == 0 || rc == ERR_UNAVAILABLE) {
+        input->run->references++;
+        return;
     }
+    input_unlink_fetch(input);
     input_failed(input, &fault);
 }
 
@@ -326,12 +349,46 @@ void input_net_answer(struct engine *engine, const json_t *message)
     }
 }
 
-void input_net_lost(struct engine *engine, const struct err *fault)
+/* The first fetch that is, or is not, with the net worker. What follows from one may take others
+ * off the list. */
+static struct run_input *fetch_first(struct engine *engine, bool sent)
 {
+    struct run_input *input = engine->fetches;
+    while (input && input->sent != sent)
+        input = input->next_fetch;
+    return input;
+}
+
+void input_net_ready(struct engine *engine)
+{
+    struct run_input *input;
+    struct err fault;
+    while ((input = fetch_first(engine, false))) {
+        int rc = input_send(input, &fault);
+        if (rc == ERR_UNAVAILABLE)
+            return;
+        if (rc < 0)
+            input_fetch_failed(input, &fault);
+    }
+}
+
+void input_net_lost(struct engine *engine)
+{
+    struct run_input *input;
     struct err lost;
-    err_set(&lost, ERR_FETCH_FAILED, NULL, "The input could not be fetched. %s", fault->message);
-    while (engine->fetches)
-        input_fetch_failed(engine->fetches, &lost);
+    err_set(&lost, ERR_FETCH_FAILED, NULL,
+            "The input could not be fetched: the process that fetches died.");
+    while ((input = fetch_first(engine, true)))
+        input_fetch_failed(input, &lost);
+}
+
+void inputs_stop(struct engine *engine)
+{
+    while (engine->fetches) {
+        struct run_input *input = engine->fetches;
+        input_unlink_fetch(input);
+        run_unreference(input->run);
+    }
 }
 
 /* --- for tasks and runs ------------------------------------------------------------------------- */
@@ -367,7 +424,8 @@ void inputs_cancel(struct run *run)
             continue;
         CLEANUP(json)
         json_t *message = json_pack("{s:s, s:I}", "type", "cancel", "job", (json_int_t)input->job);
-        pool_net_send(run->engine, message, -1, NULL);
+        if (input->sent)
+            pool_net_send(run->engine, message, -1, NULL);
         input_unlink_fetch(input);
         close(input->fd);
         input->fd = -1;

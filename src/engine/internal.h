@@ -111,8 +111,10 @@ struct run_input {
     char sha256[SHA256_HEX_SIZE];
     struct err fault;
     struct run_input *next_fetch;
-    int64_t job; /* of the net worker while it is fetched, else 0 */
-    int fd;      /* the file it is fetched into */
+    int64_t job;        /* of the net worker while it is fetched, else 0 */
+    bool sent;          /* the net worker knows of the job */
+    struct timer timer; /* the net worker hangs */
+    int fd;             /* the file it is fetched into */
 };
 
 struct run {
@@ -140,8 +142,9 @@ struct run {
     size_t in_commit_count;
 };
 
-/* Loads a workflow from the store and begins or resumes it; does nothing when it is final or already in memory. */
-void run_begin(struct engine *engine, const char *workflow_id);
+/* Loads a workflow from the store and begins or resumes it; does nothing when it is final or already in memory. ERR_STORAGE when
+ * the store cannot be read now. */
+int run_begin(struct engine *engine, const char *workflow_id);
 struct run *run_find(struct engine *engine, const char *workflow_id);
 void run_advance(struct run *run);
 /* Ends the workflow with a sentence. */
@@ -180,6 +183,8 @@ void inputs_gather(struct task *task);
 const char *inputs_find(const struct run *run, const char *url);
 void inputs_cancel(struct run *run);
 void inputs_free(struct run *run);
+/* Forgets what is being fetched; the next start asks again. */
+void inputs_stop(struct engine *engine);
 
 /* --- worker processes --- */
 
@@ -199,6 +204,8 @@ struct pool_worker {
     enum err_code ended_by; /* why the server killed it: ERR_TIMEOUT, ERR_CANCELLED, or ERR_OK */
     struct timer timer;     /* kill after a cancel, or restart */
     int failed_starts;
+    int64_t started_at;            /* monotonic us */
+    int message_count, note_count; /* of the job */
 };
 
 int pool_start(struct engine *engine, struct err *err);
@@ -211,7 +218,8 @@ int pool_run(struct pool_worker *worker, struct task *task, const json_t *messag
 void pool_cancel(struct pool_worker *worker);
 void pool_kill(struct pool_worker *worker, enum err_code why);
 void pool_handle(struct pool_worker *worker, unsigned events);
-/* A request for the net worker; `fd` -1 for none. ERR_UNAVAILABLE while there is none. */
+/* A request for the net worker; `fd` -1 for none. ERR_UNAVAILABLE while there is none: input_net_ready() or
+ * input_net_lost() follow. */
 int pool_net_send(struct engine *engine, const json_t *message, int fd, struct err *err);
 /* Closes what the worker still holds of its job. */
 void pool_release_outputs(struct pool_worker *worker);
@@ -220,13 +228,15 @@ void pool_release_outputs(struct pool_worker *worker);
 void task_worker_done(struct pool_worker *worker, const json_t *message);
 void task_worker_failed(struct pool_worker *worker, const struct err *fault);
 void input_net_answer(struct engine *engine, const json_t *message);
-void input_net_lost(struct engine *engine, const struct err *fault);
+void input_net_ready(struct engine *engine);
+void input_net_lost(struct engine *engine);
 
 /* --- the engine --- */
 
 struct waiting_run {
     struct waiting_run *next;
     char id[UUID_TEXT_SIZE];
+    bool cancel; /* taken up only to be cancelled */
 };
 
 enum { ENGINE_BUCKETS = 4096, ENGINE_WORKERS_MAX = 64 };
@@ -254,6 +264,7 @@ struct engine {
     int active;
     struct waiting_run *waiting_first, *waiting_last;
     int waiting;
+    struct timer hold_timer; /* set while the store cannot be read */
     struct task *queue_first, *queue_last;
     int queued;
 

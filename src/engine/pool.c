@@ -22,7 +22,8 @@ enum {
     POOL_WIRE_FD = 3,
     POOL_PACK_FD = 4,
     POOL_KILL_AFTER_US = 500 * 1000,
-    POOL_RESTART_US = 1000000
+    POOL_RESTART_US = 1000 * 1000,
+    POOL_READY_WITHIN_US = 120 * 1000 * 1000
 };
 
 static void pool_timer(struct engine *engine, struct timer *timer);
@@ -61,7 +62,6 @@ static char *const *pool_environment(struct arena *a)
 static char *const *pool_arguments(struct arena *a, const struct pool_worker *worker)
 {
     const struct engine_settings *settings = &worker->engine->settings;
-    enum { CPU_SECONDS = 3600 };
     char **list = arena_array(a, 8, sizeof(*list));
     int count = 0;
     list[count++] =
@@ -73,7 +73,7 @@ static char *const *pool_arguments(struct arena *a, const struct pool_worker *wo
     list[count++] = arena_printf(a, "%d", worker->index);
     list[count++] = arena_printf(a, "%llu", (unsigned long long)settings->worker_memory_bytes);
     list[count++] = arena_printf(a, "%llu", (unsigned long long)settings->worker_output_bytes);
-    list[count++] = arena_printf(a, "%d", CPU_SECONDS);
+    list[count++] = arena_printf(a, "%d", settings->worker_cpu_seconds);
     return list;
 }
 
@@ -135,10 +135,13 @@ static int pool_worker_start(struct pool_worker *worker, struct err *err)
     worker->wire = wire_new(fds[0], false);
     worker->state = POOL_STARTING;
     worker->ended_by = ERR_OK;
+    worker->started_at = clock_monotonic_us();
+    worker->job = 0;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = worker};
     if (epoll_ctl(worker->engine->epoll_fd, EPOLL_CTL_ADD, fds[0], &event) < 0)
         return err_set(err, ERR_UNAVAILABLE, NULL, "A worker could not be watched: %s.",
                        strerror(errno));
+    timer_set(worker->engine, &worker->timer, worker->started_at + POOL_READY_WITHIN_US);
     return 0;
 }
 
@@ -179,6 +182,9 @@ static void pool_fault(const struct pool_worker *worker, int status, struct err 
 {
     if (worker->ended_by == ERR_TIMEOUT)
         err_set_default(ret_fault, ERR_TIMEOUT);
+    else if (worker->ended_by == ERR_WORKER_CRASHED)
+        err_set(ret_fault, ERR_WORKER_CRASHED, NULL,
+                "The worker process that ran the step broke the rules and was ended.");
     else if (worker->ended_by != ERR_OK)
         err_set_default(ret_fault, worker->ended_by);
     else if (WIFEXITED(status) && WEXITSTATUS(status) == MEM_EXHAUSTED_STATUS)
@@ -239,21 +245,25 @@ static void pool_died(struct pool_worker *worker)
 {
     enum { PATIENCE_MS = 100 };
     struct engine *engine = worker->engine;
-    bool was_ready = worker->state != POOL_STARTING;
+    /* One that comes up only to die again is not to be started over and over without a pause. */
+    bool was_ready =
+        worker->state != POOL_STARTING &&
+        (worker->job > 0 || clock_monotonic_us() - worker->started_at >= POOL_RESTART_US);
     struct err fault;
     epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, wire_fd(worker->wire), NULL);
     wire_free(worker->wire);
     worker->wire = NULL;
-    pool_fault(worker, pool_reap(worker, PATIENCE_MS), &fault);
+    pool_fault(worker, pool_reap(worker, worker->ended_by == ERR_OK ? PATIENCE_MS : 0), &fault);
     if (!engine->stopping)
         pool_log_death(worker, &fault);
     pthread_mutex_lock(&engine->count_lock);
-    engine->counts.worker_crashes += worker->ended_by == ERR_OK;
+    engine->counts.worker_crashes +=
+        worker->ended_by == ERR_OK || worker->ended_by == ERR_WORKER_CRASHED;
     pthread_mutex_unlock(&engine->count_lock);
     worker->state = POOL_DEAD;
     timer_clear(engine, &worker->timer);
     if (worker->is_net)
-        input_net_lost(engine, &fault);
+        input_net_lost(engine);
     else if (worker->task)
         task_worker_failed(worker, &fault);
     pool_release_outputs(worker);
@@ -272,6 +282,8 @@ static void pool_timer(struct engine *engine, struct timer *timer)
 
 void pool_kill(struct pool_worker *worker, enum err_code why)
 {
+    if (worker->pid <= 0)
+        return;
     worker->ended_by = why;
     kill(worker->pid, SIGKILL);
 }
@@ -290,7 +302,7 @@ void pool_cancel(struct pool_worker *worker)
 struct pool_worker *pool_idle(struct engine *engine)
 {
     for (int i = 0; i < engine->settings.workers; i++) {
-        if (engine->workers[i].state == POOL_IDLE)
+        if (engine->workers[i].state == POOL_IDLE && engine->workers[i].ended_by == ERR_OK)
             return &engine->workers[i];
     }
     return NULL;
@@ -306,16 +318,19 @@ int pool_run(struct pool_worker *worker, struct task *task, const json_t *messag
     worker->task = task;
     worker->job = json_member_integer(message, "job", 0);
     worker->output_count = 0;
+    worker->message_count = worker->note_count = 0;
     pool_watch(worker);
     return 0;
 }
 
 int pool_net_send(struct engine *engine, const json_t *message, int fd, struct err *err)
 {
-    if (engine->net.state != POOL_IDLE)
-        return err_set(err, ERR_FETCH_FAILED, NULL, "The net worker is not ready.");
+    if (engine->net.state != POOL_IDLE || engine->net.ended_by != ERR_OK)
+        return err_set(err, ERR_UNAVAILABLE, NULL, "The net worker is not ready.");
     int rc = wire_send(engine->net.wire, message, &fd, fd >= 0 ? 1 : 0, err);
-    if (rc == 0)
+    if (rc == ERR_UNAVAILABLE)
+        pool_kill(&engine->net, ERR_OK);
+    else if (rc == 0)
         pool_watch(&engine->net);
     return rc;
 }
@@ -356,13 +371,17 @@ static void pool_job_over(struct pool_worker *worker, const json_t *message, boo
     pool_release_outputs(worker);
 }
 
-static void pool_note(const struct pool_worker *worker, const json_t *message)
+static void pool_note(struct pool_worker *worker, const json_t *message)
 {
+    enum { NOTES_MAX = 100, TEXT_MAX = 500 };
     const struct task *task = worker->task;
-    if (task)
-        log_line(LOG_INFO, "a step says", "workflow", task->run->workflow.id, "step",
-                 task->run->steps[task->step].info.id, "text", json_member_string(message, "text"),
-                 NULL);
+    const char *text = json_member_string(message, "text");
+    char shown[TEXT_MAX + 1];
+    if (!task || !text || ++worker->note_count > NOTES_MAX)
+        return;
+    snprintf(shown, sizeof(shown), "%s", text);
+    log_line(LOG_INFO, "a step says", "workflow", task->run->workflow.id, "step",
+             task->run->steps[task->step].info.id, "text", shown, NULL);
 }
 
 static void pool_progress(struct pool_worker *worker, const json_t *message)
@@ -377,13 +396,17 @@ static void pool_progress(struct pool_worker *worker, const json_t *message)
 /* 0, or -1 when the worker says what no worker says. */
 static int pool_media_message(struct pool_worker *worker, const json_t *message)
 {
+    enum { MESSAGES_MAX = 100000 };
     const char *type = json_member_string(message, "type");
+    if (worker->ended_by != ERR_OK)
+        return 0; /* it was killed; what it managed to say before is too late */
     if (worker->state == POOL_STARTING && strcmp(type, "ready") == 0) {
+        timer_clear(worker->engine, &worker->timer);
         worker->state = POOL_IDLE;
-        worker->failed_starts = 0;
         return 0;
     }
-    if (worker->state != POOL_BUSY || json_member_integer(message, "job", -1) != worker->job)
+    if (worker->state != POOL_BUSY || json_member_integer(message, "job", -1) != worker->job ||
+        ++worker->message_count > MESSAGES_MAX)
         return -1;
     if (strcmp(type, "progress") == 0)
         pool_progress(worker, message);
@@ -402,10 +425,18 @@ static int pool_media_message(struct pool_worker *worker, const json_t *message)
 
 static int pool_net_message(struct pool_worker *worker, const json_t *message)
 {
-    if (strcmp(json_member_string(message, "type"), "ready") == 0)
-        worker->state = POOL_IDLE;
-    else
+    if (worker->ended_by != ERR_OK)
+        return 0;
+    if (worker->state != POOL_STARTING) {
+        worker->job = json_member_integer(message, "job", 0);
         input_net_answer(worker->engine, message);
+        return 0;
+    }
+    if (strcmp(json_member_string(message, "type"), "ready") != 0)
+        return -1;
+    timer_clear(worker->engine, &worker->timer);
+    worker->state = POOL_IDLE;
+    input_net_ready(worker->engine);
     return 0;
 }
 
@@ -430,6 +461,8 @@ void pool_handle(struct pool_worker *worker, unsigned events)
             rc = worker->is_net ? pool_net_message(worker, message.json)
                                 : pool_media_message(worker, message.json);
         if (rc < 0) {
+            if (rc != ERR_UNAVAILABLE && worker->ended_by == ERR_OK)
+                worker->ended_by = ERR_WORKER_CRASHED;
             pool_died(worker);
             return;
         }

@@ -187,7 +187,7 @@ static int run_load(struct run *run, const struct store_workflow_full *stored, s
     return rc;
 }
 
-void run_begin(struct engine *engine, const char *workflow_id)
+int run_begin(struct engine *engine, const char *workflow_id)
 {
     struct arena *a = arena_new();
     struct store_workflow_full *stored;
@@ -200,7 +200,7 @@ void run_begin(struct engine *engine, const char *workflow_id)
             log_line(LOG_ERROR, "a workflow cannot be read", "workflow", workflow_id, "reason",
                      err.message, NULL);
         arena_free(a);
-        return;
+        return rc == ERR_STORAGE ? rc : 0;
     }
     struct run *run = mem_alloc(sizeof(*run));
     run->engine = engine;
@@ -213,7 +213,7 @@ void run_begin(struct engine *engine, const char *workflow_id)
     if (run_load(run, stored, &err) < 0) {
         run_fail(run, &err, NULL);
         run_advance(run);
-        return;
+        return 0;
     }
     if (run->workflow.status == STORE_QUEUE) {
         unsigned effects;
@@ -228,6 +228,7 @@ void run_begin(struct engine *engine, const char *workflow_id)
         }
     }
     run_advance(run);
+    return 0;
 }
 
 /* --- ending ------------------------------------------------------------------------------------- */
@@ -514,7 +515,7 @@ static void run_committed(struct run *run, int rc, const struct err *err)
 void run_advance(struct run *run)
 {
     size_t results;
-    if (run->committing || run->commit_timer.at != 0 || run->engine->stopping)
+    if (run->committing || run->commit_timer.at != 0)
         return;
     if (!run->over)
         run_decide(run);

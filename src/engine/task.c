@@ -58,6 +58,8 @@ void task_start(struct task *task)
 {
     struct engine *engine = task->run->engine;
     int64_t wait_us = task->not_before - clock_wall_us();
+    if (engine->stopping)
+        return; /* its row says what is to be done after the next start */
     task->timer.fire = task_timer;
     if (task->not_before != 0 && wait_us > 0) {
         task->phase = TASK_WAITING;
@@ -217,6 +219,8 @@ static void task_dispatch_to(struct task *task, struct pool_worker *worker)
     task->fraction = 0;
     task->started_at = clock_wall_us();
     task->running_since = clock_monotonic_us();
+    log_line(LOG_DEBUG, "a step starts", "workflow", task->run->workflow.id, "step",
+             task->run->steps[task->step].info.id, NULL);
     timer_set(engine, &task->timer,
               task->running_since + (int64_t)task->run->steps[task->step].info.timeout_s * 1000000);
 }

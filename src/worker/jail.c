@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -136,7 +137,6 @@ static const int jail_calls_common[] = {
     SCMP_SYS(newfstatat),
     SCMP_SYS(ftruncate),
     SCMP_SYS(fallocate),
-    SCMP_SYS(fcntl),
     SCMP_SYS(fsync),
     SCMP_SYS(fdatasync),
     SCMP_SYS(munmap),
@@ -230,9 +230,11 @@ static int jail_allow(scmp_filter_ctx filter, const int *calls, size_t count)
     return rc;
 }
 
-/* Signals and limits reach the process itself and no other of the same user, the server least of all. */
+/* Signals and limits reach the process itself and no other of the same user, the server least of all; nor may a descriptor be
+ * made to send signals (F_SETOWN). */
 static int jail_allow_on_itself(scmp_filter_ctx filter)
 {
+    static const int commands[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL};
     scmp_datum_t itself = (scmp_datum_t)getpid();
     int rc =
         seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, itself));
@@ -242,6 +244,9 @@ static int jail_allow_on_itself(scmp_filter_ctx filter)
     if (rc == 0)
         rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
                               SCMP_A0(SCMP_CMP_EQ, itself));
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && rc == 0; i++)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                              SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
     return rc;
 }
 
@@ -295,12 +300,25 @@ static int jail_close_calls(enum jail_kind kind, struct err *err)
     return 0;
 }
 
+/* A server that was started by root has children that could lift their limits again. */
+static int jail_drop_capabilities(struct err *err)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+    if (syscall(SYS_capset, &header, none) < 0)
+        return err_set(err, ERR_UNAVAILABLE, NULL, "The capabilities could not be dropped: %s.",
+                       strerror(errno));
+    return 0;
+}
+
 int jail_enter(enum jail_kind kind, const struct jail_limits *limits, struct err *err)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return err_set(err, ERR_UNAVAILABLE, NULL, "The process could not be restricted: %s.",
                        strerror(errno));
     int rc = jail_set_limits(limits, err);
+    if (rc == 0)
+        rc = jail_drop_capabilities(err);
     if (rc == 0)
         rc = jail_close_files(kind, err);
     if (rc == 0)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -18,6 +19,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +53,8 @@ static int refused(long result)
     return result < 0 && (errno == EPERM || errno == EACCES || errno == ENOSYS) ? 0 : 1;
 }
 
+static int output_fd, program_fd;
+
 static int try_socket(void)
 {
     return refused(socket(AF_INET, SOCK_STREAM, 0)) | refused(socket(AF_UNIX, SOCK_STREAM, 0)) |
@@ -79,13 +84,75 @@ static int try_process(void)
     return refused(fork()) | refused(execv(program, arguments)) | (spawned == 0);
 }
 
+/* The ways around posix_spawn(): each is 0 when refused. What would be a child in case of success
+ * ends at once. */
+static int try_raw_process(void)
+{
+    struct clone_args arguments = {.exit_signal = SIGCHLD};
+    char *nothing[] = {NULL};
+    long child = syscall(SYS_clone3, &arguments, sizeof(arguments));
+    if (child == 0)
+        _exit(1);
+    int rc = refused(child);
+    child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (child == 0)
+        _exit(1);
+    rc |= refused(child) | refused(syscall(SYS_vfork));
+    rc |= refused(syscall(SYS_memfd_create, "program", 0));
+    rc |= refused(syscall(SYS_execveat, program_fd, "", nothing, nothing, AT_EMPTY_PATH));
+    return rc;
+}
+
 static int try_other_process(void)
 {
-    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
-    return refused(kill(getppid(), 0)) | refused(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL)) |
-           refused(tgkill(getppid(), getppid(), 0)) |
-           refused(prlimit(getppid(), RLIMIT_NOFILE, NULL, &limit)) |
-           (getrlimit(RLIMIT_NOFILE, &limit) != 0);
+    struct rlimit none = {0, 0};
+    struct iovec part = {&none, sizeof(none)};
+    pid_t parent = getppid();
+    return refused(kill(parent, 0)) | refused(ptrace(PTRACE_ATTACH, parent, NULL, NULL)) |
+           refused(syscall(SYS_tgkill, parent, parent, 0)) |
+           refused(syscall(SYS_tkill, parent, 0)) |
+           refused(prlimit(parent, RLIMIT_NOFILE, &none, NULL)) |
+           refused(syscall(SYS_process_vm_readv, parent, &part, 1UL, &part, 1UL, 0UL)) |
+           refused(syscall(SYS_pidfd_open, parent, 0)) |
+           refused(syscall(SYS_rt_sigqueueinfo, parent, SIGTERM, NULL));
+}
+
+/* A descriptor can be told to send a signal to anybody of the same user. */
+static int try_signal_by_descriptor(void)
+{
+    return refused(fcntl(output_fd, F_SETOWN, getppid())) |
+           refused(fcntl(output_fd, F_SETSIG, SIGKILL)) | (fcntl(output_fd, F_GETFL) < 0);
+}
+
+/* Doors of the kernel that no decoder needs. */
+static int try_kernel(void)
+{
+    static const long calls[] = {SYS_io_uring_setup,  SYS_io_uring_enter, SYS_bpf,
+                                 SYS_perf_event_open, SYS_userfaultfd,    SYS_unshare,
+                                 SYS_setns,           SYS_mount,          SYS_pivot_root,
+                                 SYS_chroot,          SYS_keyctl,         SYS_add_key,
+                                 SYS_init_module,     SYS_ioctl,          SYS_open_by_handle_at,
+                                 SYS_inotify_init1,   SYS_shmget,         SYS_msgget,
+                                 SYS_personality,     SYS_setuid};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+        rc |= refused(syscall(calls[i], 0L, 0L, 0L, 0L, 0L, 0L));
+    return rc;
+}
+
+/* Limits that were set are not lifted again. */
+static int try_raise_limits(void)
+{
+    struct rlimit more = {RLIM_INFINITY, RLIM_INFINITY};
+    struct rlimit found;
+    static const int resources[] = {RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_CORE};
+    for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++) {
+        setrlimit((__rlimit_resource_t)resources[i], &more);
+        if (getrlimit((__rlimit_resource_t)resources[i], &found) < 0 ||
+            found.rlim_cur == RLIM_INFINITY)
+            return 1;
+    }
+    return 0;
 }
 
 static int try_new_code(void)
@@ -127,8 +194,6 @@ static int try_ordinary_work(void)
     return value == 7 ? 0 : 3;
 }
 
-static int output_fd;
-
 static int try_write_descriptor(void)
 {
     return pwrite(output_fd, "x", 1, 0) == 1 && ftruncate(output_fd, 100) == 0 ? 0 : 1;
@@ -168,13 +233,21 @@ static int try_net_read_certificates(void)
 static void test_media_worker_is_refused(void **state)
 {
     (void)state;
+    output_fd = memfd_create("output", MFD_CLOEXEC);
+    program_fd = open("/bin/true", O_RDONLY);
+    assert_true(output_fd >= 0 && program_fd >= 0);
     assert_int_equal(jailed(JAIL_MEDIA, try_socket), 0);
     assert_int_equal(jailed(JAIL_MEDIA, try_read_file), 0);
     assert_int_equal(jailed(JAIL_MEDIA, try_write_file), 0);
     assert_int_equal(jailed(JAIL_MEDIA, try_process), 0);
+    assert_int_equal(jailed(JAIL_MEDIA, try_raw_process), 0);
     assert_int_equal(jailed(JAIL_MEDIA, try_other_process), 0);
+    assert_int_equal(jailed(JAIL_MEDIA, try_signal_by_descriptor), 0);
+    assert_int_equal(jailed(JAIL_MEDIA, try_kernel), 0);
     assert_int_equal(jailed(JAIL_MEDIA, try_new_code), 0);
     assert_int_equal(jailed(JAIL_MEDIA, try_undo), 0);
+    close(output_fd);
+    close(program_fd);
 }
 
 static void test_media_worker_works(void **state)
@@ -198,6 +271,7 @@ static void test_limits_hold(void **state)
     assert_int_equal(jailed(JAIL_MEDIA, try_too_much_memory), 0);
 #endif
     assert_int_equal(jailed(JAIL_MEDIA, try_too_much_time), 100 + SIGXCPU);
+    assert_int_equal(jailed(JAIL_MEDIA, try_raise_limits), 0);
 }
 
 static void test_net_worker_has_the_network_only(void **state)
@@ -207,6 +281,11 @@ static void test_net_worker_has_the_network_only(void **state)
     assert_int_equal(jailed(JAIL_NET, try_net_read_certificates), 0);
     assert_int_equal(jailed(JAIL_NET, try_write_file), 0);
     assert_int_equal(jailed(JAIL_NET, try_process), 0);
+    assert_int_equal(jailed(JAIL_NET, try_raw_process), 0);
+    assert_int_equal(jailed(JAIL_NET, try_other_process), 0);
+    output_fd = memfd_create("output", MFD_CLOEXEC);
+    assert_int_equal(jailed(JAIL_NET, try_signal_by_descriptor), 0);
+    close(output_fd);
 }
 
 int main(void)

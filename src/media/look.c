@@ -227,6 +227,8 @@ static int make_style(const struct look_plan *plan, const struct portrait *portr
         struct raster_part part;
         if (plan->style->framing == STYLE_CUTS_OUT && portrait->matte)
             portrait_contain(portrait, width, height, &part);
+        else if (plan->style->framing == STYLE_SKETCHES && portrait->matte)
+            portrait_near(portrait, width, height, &part);
         else
             portrait_cover(portrait, width, height, &part);
         portrait_style_job(portrait, &part, width, height, &job);
@@ -249,8 +251,8 @@ int look_make(const struct look_plan *plan, const struct portrait *portrait, int
               struct err *err)
 {
     uint32_t small = small_seed(seed);
-    bool placed = plan->scene && plan->has_subject &&
-                  !(plan->style && plan->style->framing == STYLE_CUTS_OUT);
+    bool placed =
+        plan->scene && plan->has_subject && !(plan->style && plan->style->framing != STYLE_CROPS);
     int rc = 0;
     if (placed)
         rc = make_scene(plan, portrait, width, height, small, monitor, ret_result, err);

@@ -136,13 +136,31 @@ void portrait_contain(const struct portrait *portrait, int width, int height,
 {
     double left, top, right, bottom;
     person_box(portrait->matte, &left, &top, &right, &bottom);
-    double margin = 0.09, aspect = (double)width / height;
+    double margin = 0.075, aspect = (double)width / height;
     double h = (bottom - top) / (1 - 2 * margin), w = h * aspect;
     if (w < (right - left) / (1 - 2 * margin)) {
         w = (right - left) / (1 - 2 * margin);
         h = w / aspect;
     }
     *ret_part = (struct raster_part){(left + right - w) / 2, (top + bottom - h) / 2, w, h, false};
+}
+
+void portrait_near(const struct portrait *portrait, int width, int height,
+                   struct raster_part *ret_part)
+{
+    portrait_contain(portrait, width, height, ret_part);
+    if (portrait->face_count == 0)
+        return;
+    double left, top, right, bottom, aspect = (double)width / height;
+    person_box(portrait->matte, &left, &top, &right, &bottom);
+    const struct style_face *face = &portrait->faces[0];
+    double share = aspect > 1.2 ? 0.285 : 0.25;
+    double h = fmax(face->height / share, face->width / 0.30 / aspect);
+    /* The eyes lie a little above the middle, and nothing of the head is cut. */
+    double eyes_at = 0.385, above = (portrait->eyes_y - top) / (eyes_at - 0.07);
+    h = fmin(fmax(h, above), ret_part->height);
+    double w = h * aspect, centre = portrait->eyes_x * 0.7 + (left + right) / 2 * 0.3;
+    *ret_part = (struct raster_part){centre - w / 2, portrait->eyes_y - h * eyes_at, w, h, false};
 }
 
 void portrait_style_job(const struct portrait *portrait, const struct raster_part *part, int width,

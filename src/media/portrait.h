@@ -37,6 +37,11 @@ void portrait_cover(const struct portrait *portrait, int width, int height,
 void portrait_contain(const struct portrait *portrait, int width, int height,
                       struct raster_part *ret_part);
 
+/* The same with a face that fills about a quarter of the height; the head stays whole. Without a face like
+ * portrait_contain(). */
+void portrait_near(const struct portrait *portrait, int width, int height,
+                   struct raster_part *ret_part);
+
 /* Photo, matte (0 outside the photo) and faces of a part at a size, for a style. The caller frees both pictures. */
 void portrait_style_job(const struct portrait *portrait, const struct raster_part *part, int width,
                         int height, struct style_job *ret_job);

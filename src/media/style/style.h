@@ -31,8 +31,9 @@ struct style_job {
 };
 
 enum style_framing {
-    STYLE_CROPS,   /* fills the frame with the photo */
-    STYLE_CUTS_OUT /* shows the whole person on a ground of its own; `matte` is 0 outside the photo */
+    STYLE_CROPS,    /* fills the frame with the photo */
+    STYLE_CUTS_OUT, /* shows the whole person on a ground of its own; `matte` is 0 outside the photo */
+    STYLE_SKETCHES /* the same, but near enough that the face counts; the rest may leave the page */
 };
 
 struct style {

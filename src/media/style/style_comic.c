@@ -72,6 +72,20 @@ static struct raster *comic_ink(const struct raster *light, const struct raster 
     return ink;
 }
 
+/* Comic figures have a contour all around, whatever colour lies behind them. */
+static void comic_contour(struct raster *ink, const struct raster *matte, float scale)
+{
+    struct raster *soft = raster_copy(matte);
+    raster_blur(soft, 1.9f * scale);
+    size_t count = (size_t)ink->width * (size_t)ink->height;
+    for (size_t i = 0; i < count; i++) {
+        float m = soft->values[i];
+        float line = raster_smoothstep(0.62f, 0.86f, 4 * m * (1 - m));
+        ink->values[i] = fmaxf(ink->values[i], line * 0.95f);
+    }
+    raster_free(soft);
+}
+
 static int comic_run(const struct style_job *job, struct picture **ret_picture, struct err *err)
 {
     float scale = style_scale(job);
@@ -81,6 +95,8 @@ static int comic_run(const struct style_job *job, struct picture **ret_picture, 
     struct raster *matte = style_matte(job);
     int rc = style_progress(job, 0.3, err);
     struct raster *ink = comic_ink(light, faces, scale);
+    if (job->matte)
+        comic_contour(ink, matte, scale);
     if (rc == 0)
         rc = style_progress(job, 0.6, err);
     style_flatten(rgb, 9 * scale, 0.075f);

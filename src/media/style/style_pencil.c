@@ -59,7 +59,8 @@ static void pencil_band(void *context, int first, int last)
                                               (float)y / (1.3f * job->scale), 78);
             float line =
                 lines[x] * raster_smoothstep(0.02f, 0.5f, ground[x]) * (0.62f + 0.5f * tooth);
-            float graphite = 1 - (1 - cover * 0.80f) * (1 - raster_clamp(line, 0, 1) * 0.80f);
+            float graphite =
+                1 - (1 - cover * (0.78f + 0.14f * dark)) * (1 - raster_clamp(line, 0, 1) * 0.80f);
             float fibre = raster_smooth_noise((float)x / (6 * job->scale),
                                               (float)y / (3.2f * job->scale), 79);
             float paper = 1 - 0.028f * tooth - 0.022f * fibre;
@@ -88,35 +89,45 @@ static struct raster *pencil_tone(const struct raster *light, const struct raste
             float dodged = raster_clamp(*value / (around * 0.88f + 0.10f), 0, 1);
             float mix = 0.34f + 0.06f * face;
             float v = *value * (1 - mix) + dodged * mix;
-            *value = raster_smoothstep(-0.06f, 0.97f - 0.05f * face, v);
+            *value = raster_smoothstep(-0.06f, 0.97f + 0.11f * face, v);
         }
     }
     raster_free(wide);
     return tone;
 }
 
-/* Behind the person the page stays nearly white; where the photo ends below, the drawing runs out. */
+/* The last row that the person reaches. */
+static int pencil_bottom(const struct raster *ground)
+{
+    for (int y = ground->height - 1; y > 0; y--) {
+        for (int x = 0; x < ground->width; x += 4) {
+            if (raster_row(ground, y)[x] > 0.5f)
+                return y;
+        }
+    }
+    return 0;
+}
+
+/* Behind the person the page stays nearly white; where the photo or the page ends, the drawing runs out. */
 static void pencil_ground(struct raster *ground, float scale, uint32_t seed)
 {
     struct raster *wide = raster_resize(ground, ground->width / 8 + 1, ground->height / 8 + 1);
-    int bottom = 0;
-    for (int y = 0; y < ground->height; y++) {
-        for (int x = 0; x < ground->width; x += 4)
-            bottom = raster_row(ground, y)[x] > 0.5f ? y : bottom;
-    }
-    bool runs_out = bottom < ground->height - 4;
+    float height = (float)ground->height, width = (float)ground->width;
+    float bottom = fminf((float)pencil_bottom(ground), 0.955f * height);
     raster_blur(wide, 4.5f * scale);
     for (int y = 0; y < ground->height; y++) {
-        float left = ((float)bottom - (float)y) / (0.20f * (float)ground->height);
+        float left = (bottom - (float)y) / (0.10f * height);
         for (int x = 0; x < ground->width; x++) {
             float *value = raster_row(ground, y) + x;
             float near = raster_at(wide, (float)x / 8, (float)y / 8, 0);
             *value = fmaxf(*value, 0.30f * near * near);
-            if (!runs_out || left > 1.5f)
+            float side = fminf((float)x, width - (float)x) / (0.11f * width) - 0.35f;
+            float least = fminf(left, side);
+            if (least > 1.5f)
                 continue;
             float ragged =
                 raster_smooth_noise((float)x / (34 * scale), (float)y / (60 * scale), seed + 5);
-            *value *= raster_smoothstep(0.02f, 0.75f, left - 0.45f * ragged + 0.05f);
+            *value *= raster_smoothstep(0.02f, 0.75f, least - 0.45f * ragged + 0.05f);
         }
     }
     raster_free(wide);
@@ -135,7 +146,7 @@ static int pencil_run(const struct style_job *job, struct picture **ret_picture,
         pencil_ground(ground, scale, job->seed);
     struct raster *tone = pencil_tone(light, faces, scale);
     struct raster *lines = style_lines(light, 1.0f * scale, 0.016f);
-    struct raster *fine = style_lines(light, 0.7f * scale, 0.014f);
+    struct raster *fine = style_lines(light, 0.8f * scale, 0.0095f);
     size_t count = (size_t)lines->width * (size_t)lines->height;
     for (size_t i = 0; i < count; i++)
         lines->values[i] += (fine->values[i] * 0.8f - lines->values[i]) * faces->values[i];
@@ -155,4 +166,4 @@ static int pencil_run(const struct style_job *job, struct picture **ret_picture,
 
 const struct style style_pencil = {
     "pencil", "Pencil drawing", "pencil|sketch|graphite|drawing|pencil sketch|hand drawn|charcoal",
-    STYLE_CUTS_OUT, pencil_run};
+    STYLE_SKETCHES, pencil_run};

@@ -57,7 +57,19 @@ static void choose_colours(const struct compose_settings *settings, struct layer
     }
 }
 
-/* The front layer of the plate on the canvas, graded like the rest. */
+/* The rows of the front picture from the first that holds anything on. */
+static int front_top(const struct picture *front)
+{
+    for (int y = 0; y < front->height; y++) {
+        for (int x = 0; x < front->width; x++) {
+            if (picture_at(front, x, y)[3] > 0)
+                return y;
+        }
+    }
+    return front->height;
+}
+
+/* The front layer of the plate on the canvas, graded like the rest. NULL when none of it lies in the frame. */
 static struct picture *front_layer(const struct compose_canvas *canvas, const struct grade *grade)
 {
     const struct picture *front = canvas->settings->plate->front;
@@ -69,9 +81,17 @@ static struct picture *front_layer(const struct compose_canvas *canvas, const st
     part.y *= by;
     part.width *= by;
     part.height *= by;
+    int top = (int)((front_top(front) - part.y) / part.height * canvas->height) - 2;
+    top = top < 0 ? 0 : top;
+    if (top >= canvas->height)
+        return NULL;
+    const struct raster_region region = {0, top, canvas->width, canvas->height - top};
     struct raster *raster =
-        raster_sample(front, &part, canvas->width, canvas->height, RASTER_LINEAR);
-    struct picture *picture = grade_apply(grade, raster);
+        raster_sample_region(front, &part, canvas->width, canvas->height, &region, RASTER_LINEAR);
+    struct picture *low = grade_apply(grade, raster);
+    struct picture *picture = picture_new(canvas->width, canvas->height, 4);
+    memcpy(picture_at(picture, 0, top), low->pixels, (size_t)low->width * (size_t)low->height * 4);
+    picture_free(low);
     raster_free(raster);
     return picture;
 }

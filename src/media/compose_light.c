@@ -1,6 +1,8 @@
 /* The person on the canvas, and the scene's light on the person. */
 #include "media/compose.h"
 
+#include "base/arena.h"
+
 #include <math.h>
 
 enum { SHAPE_SHRINK = 8, EDGE_SHRINK = 4 };
@@ -13,27 +15,26 @@ static float luminance(const float *rgb)
 /* --- cutting ----------------------------------------------------------------------------------- */
 
 struct cut {
-    const struct raster *colours, *matte;
+    const struct raster *colours, *matte; /* of the region */
+    struct raster_region region;          /* of the canvas: outside there is nobody */
     struct raster *person;
     float left, right, soft; /* canvas: where it fades */
-    float x0, y0, x1, y1;    /* canvas: outside there is nothing */
 };
 
 static void cut_band(void *context, int first, int last)
 {
     const struct cut *job = context;
+    const struct raster_region *region = &job->region;
     for (int y = first; y < last; y++) {
         const float *colour = raster_row(job->colours, y), *alpha = raster_row(job->matte, y);
-        float *to = raster_row(job->person, y);
-        if ((float)y < job->y0 || (float)y > job->y1)
-            continue;
-        for (int x = 0; x < job->person->width; x++, colour += 3, to += 4) {
-            if (alpha[x] <= 0.10f || (float)x < job->x0 || (float)x > job->x1)
+        float *to = raster_row(job->person, region->y + y) + (size_t)region->x * 4;
+        for (int i = 0; i < region->width; i++, colour += 3, to += 4) {
+            float a = raster_clamp((alpha[i] - 0.10f) * 1.25f, 0, 1), x = (float)(region->x + i);
+            if (a <= 0)
                 continue;
-            float a = raster_clamp((alpha[x] - 0.10f) * 1.25f, 0, 1);
             /* A straight cut would look torn off; it fades, a little wavy like a soft edge of light. */
-            a *= raster_smoothstep(job->left, job->left + job->soft, (float)x);
-            a *= 1 - raster_smoothstep(job->right - job->soft, job->right, (float)x);
+            a *= raster_smoothstep(job->left, job->left + job->soft, x);
+            a *= 1 - raster_smoothstep(job->right - job->soft, job->right, x);
             for (int c = 0; c < 3; c++)
                 to[c] = colour[c] > 0 ? colour[c] : 0;
             to[3] = a;
@@ -57,18 +58,41 @@ static void sharpen(struct raster *colours, double scale)
     raster_free(soft);
 }
 
-/* The photo ends the person within the frame; at the frame's border its edge goes on, for the camera may move. */
-static void cut_bounds(struct cut *job, const struct compose_canvas *canvas,
-                       const struct compose_subject *subject, const struct compose_place *place)
+/* The rows and columns of the photo that hold anybody. */
+static void matte_bounds(const struct picture *matte, int *left, int *top, int *right, int *bottom)
 {
-    const struct compose_settings *settings = canvas->settings;
-    double right = place->x + place->scale * subject->matte->width;
-    double bottom = place->y + place->scale * subject->matte->height;
-    double far = canvas->width + canvas->height;
-    job->x0 = (float)(place->x > 0 ? place->x + canvas->margin : -far);
-    job->y0 = (float)(place->y > 0 ? place->y + canvas->margin : -far);
-    job->x1 = (float)(right < settings->width ? right + canvas->margin - 1 : far);
-    job->y1 = (float)(bottom < settings->height ? bottom + canvas->margin - 1 : far);
+    *left = matte->width;
+    *top = matte->height;
+    *right = *bottom = 0;
+    for (int y = 0; y < matte->height; y++) {
+        const uint8_t *row = picture_at(matte, 0, y);
+        int first = 0, last = matte->width;
+        while (first < last && row[first] == 0)
+            first++;
+        while (last > first && row[last - 1] == 0)
+            last--;
+        if (first == last)
+            continue;
+        *left = first < *left ? first : *left;
+        *right = last > *right ? last : *right;
+        *top = y < *top ? y : *top;
+        *bottom = y + 1;
+    }
+}
+
+/* From and to on one axis of the canvas. Where the photo ends within the frame, the person does too; at the frame's border the
+ * photo's edge goes on, for the camera may move. */
+static void cut_axis(double place, double scale, int from, int to, int photo, int frame, int margin,
+                     int *ret_start, int *ret_length)
+{
+    double start = place + from * scale + margin - 2, end = place + to * scale + margin + 2;
+    if (from == 0)
+        start = place > 0 ? start + 2 : 0;
+    if (to == photo)
+        end = place + photo * scale < frame ? end - 2 : frame + 2 * margin;
+    int low = start < 0 ? 0 : (int)ceil(start), high = (int)fmin(floor(end), frame + 2 * margin);
+    *ret_start = low < frame + 2 * margin ? low : frame + 2 * margin - 1;
+    *ret_length = high > *ret_start ? high - *ret_start : 1;
 }
 
 struct raster *compose_cut(const struct compose_canvas *canvas,
@@ -77,19 +101,25 @@ struct raster *compose_cut(const struct compose_canvas *canvas,
     const struct raster_part part = {
         (-canvas->margin - place->x) / place->scale, (-canvas->margin - place->y) / place->scale,
         canvas->width / place->scale, canvas->height / place->scale, false};
-    struct raster *colours =
-        raster_sample(subject->colours, &part, canvas->width, canvas->height, RASTER_LINEAR);
-    struct raster *matte =
-        raster_sample(subject->matte, &part, canvas->width, canvas->height, RASTER_AS_IS);
-    sharpen(colours, place->scale);
-    struct cut job = {.colours = colours,
-                      .matte = matte,
-                      .person = raster_new(canvas->width, canvas->height, 4),
-                      .left = (float)place->fade_left + (float)canvas->margin,
-                      .right = (float)place->fade_right + (float)canvas->margin,
+    const struct picture *photo = subject->matte;
+    int left, top, right, bottom, margin = canvas->margin;
+    matte_bounds(photo, &left, &top, &right, &bottom);
+    struct cut job = {.person = raster_new(canvas->width, canvas->height, 4),
+                      .left = (float)place->fade_left + (float)margin,
+                      .right = (float)place->fade_right + (float)margin,
                       .soft = (float)canvas->width * 0.05f};
-    cut_bounds(&job, canvas, subject, place);
-    raster_bands(canvas->height, cut_band, &job);
+    cut_axis(place->x, place->scale, left, right, photo->width, canvas->settings->width, margin,
+             &job.region.x, &job.region.width);
+    cut_axis(place->y, place->scale, top, bottom, photo->height, canvas->settings->height, margin,
+             &job.region.y, &job.region.height);
+    struct raster *colours = raster_sample_region(subject->colours, &part, canvas->width,
+                                                  canvas->height, &job.region, RASTER_LINEAR);
+    struct raster *matte = raster_sample_region(subject->matte, &part, canvas->width,
+                                                canvas->height, &job.region, RASTER_AS_IS);
+    sharpen(colours, place->scale);
+    job.colours = colours;
+    job.matte = matte;
+    raster_bands(job.region.height, cut_band, &job);
     raster_free(colours);
     raster_free(matte);
     return job.person;
@@ -284,21 +314,23 @@ struct relight {
     struct raster *person;
 };
 
-static void relight_pixel(const struct relight *job, int x, int y, float *pixel)
+/* Rows of the small maps at the height of a row of the person. */
+struct relight_lines {
+    float *inside, *rim, *shade, *around;
+};
+
+static void relight_pixel(const struct relight *job, const struct relight_lines *lines, int x,
+                          float falls, float *pixel)
 {
-    const struct compose_canvas *canvas = job->canvas;
-    float u = ((float)x + 0.5f) / SHAPE_SHRINK - 0.5f, v = ((float)y + 0.5f) / SHAPE_SHRINK - 0.5f;
-    float eu = ((float)x + 0.5f) / EDGE_SHRINK - 0.5f, ev = ((float)y + 0.5f) / EDGE_SHRINK - 0.5f;
-    float inside = raster_at(job->inside, eu, ev, 0);
-    float rim = raster_at(job->rim, eu, ev, 0);
+    float u = ((float)x + 0.5f) / SHAPE_SHRINK - 0.5f, eu = ((float)x + 0.5f) / EDGE_SHRINK - 0.5f;
+    float inside, rim, shade[3], around[3];
+    raster_along(job->inside, lines->inside, eu, 1, &inside);
+    raster_along(job->rim, lines->rim, eu, 1, &rim);
+    raster_along(job->shade, lines->shade, u, 3, shade);
+    raster_along(job->canvas->around, lines->around, u, 3, around);
     /* The plate's light creeps around the edge, most where the plate is brighter than the person. */
     float wrap = (1 - inside) * (1 - inside);
     float own = luminance(pixel);
-    /* Away from the face the light falls off, as a photographer would have it. */
-    float falls = 1 - 0.26f * raster_smoothstep(0.55f, 1, ((float)y + 0.5f) * job->down);
-    float shade[3], around[3];
-    raster_at3(job->shade, u, v, shade);
-    raster_at3(canvas->around, u, v, around);
     for (int c = 0; c < 3; c++) {
         float value = own + (pixel[c] - own) * job->match.saturation;
         value *= job->match.gain[c] * falls * raster_clamp(shade[c], 0.42f, 1.65f);
@@ -312,13 +344,26 @@ static void relight_pixel(const struct relight *job, int x, int y, float *pixel)
 static void relight_band(void *context, int first, int last)
 {
     const struct relight *job = context;
+    size_t edge = (size_t)job->inside->width, shape = (size_t)job->shade->width * 3;
+    float *all =
+        mem_array(2 * edge + shape + (size_t)job->canvas->around->width * 3, sizeof(float));
+    struct relight_lines lines = {all, all + edge, all + 2 * edge, all + 2 * edge + shape};
     for (int y = first; y < last; y++) {
+        float v = ((float)y + 0.5f) / SHAPE_SHRINK - 0.5f;
+        float ev = ((float)y + 0.5f) / EDGE_SHRINK - 0.5f;
+        raster_line(job->inside, ev, lines.inside);
+        raster_line(job->rim, ev, lines.rim);
+        raster_line(job->shade, v, lines.shade);
+        raster_line(job->canvas->around, v, lines.around);
+        /* Away from the face the light falls off, as a photographer would have it. */
+        float falls = 1 - 0.26f * raster_smoothstep(0.55f, 1, ((float)y + 0.5f) * job->down);
         float *row = raster_row(job->person, y);
         for (int x = 0; x < job->person->width; x++, row += 4) {
             if (row[3] > 0)
-                relight_pixel(job, x, y, row);
+                relight_pixel(job, &lines, x, falls, row);
         }
     }
+    free(all);
 }
 
 /* What lies in the light from behind: covered here, but not a little further towards the light. */

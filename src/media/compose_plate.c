@@ -1,6 +1,8 @@
 /* The plate behind the person: which part of it, out of focus by its depth, with the shadow on its ground. */
 #include "media/compose.h"
 
+#include "base/arena.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -87,52 +89,60 @@ static void raise_highlights(struct raster *raster)
     }
 }
 
+enum { FOCUS_SHRINK = 2, METRES_SHRINK = 4, AROUND_SHRINK = 8 };
+
 struct focus {
     struct compose_canvas *canvas;
     const struct raster *soft, *softer;
-    float by; /* their scale against the canvas */
 };
+
+static void focus_row(const struct focus *job, int y, float *soft, float *softer, float *metres)
+{
+    struct compose_canvas *canvas = job->canvas;
+    float subject = (float)canvas->subject_m, v = ((float)y + 0.5f) / FOCUS_SHRINK - 0.5f;
+    raster_line(job->soft, v, soft);
+    raster_line(job->softer, v, softer);
+    raster_line(canvas->metres, ((float)y + 0.5f) / METRES_SHRINK - 0.5f, metres);
+    float *row = raster_row(canvas->plate, y);
+    for (int x = 0; x < canvas->width; x++, row += 3) {
+        float away, a[3], b[3];
+        raster_along(canvas->metres, metres, ((float)x + 0.5f) / METRES_SHRINK - 0.5f, 1, &away);
+        float blur = away > subject ? 1 - subject / away : (subject / away - 1) * 0.7f;
+        if (blur < 0.02f)
+            continue;
+        float u = ((float)x + 0.5f) / FOCUS_SHRINK - 0.5f;
+        float to_soft = blur < 0.5f ? blur * 2 : 1, to_softer = blur < 0.5f ? 0 : blur * 2 - 1;
+        to_softer = to_softer > 1 ? 1 : to_softer;
+        raster_along(job->soft, soft, u, 3, a);
+        raster_along(job->softer, softer, u, 3, b);
+        for (int c = 0; c < 3; c++) {
+            float value = row[c] + (a[c] - row[c]) * to_soft;
+            row[c] = value + (b[c] - value) * to_softer;
+        }
+    }
+}
 
 static void focus_band(void *context, int first, int last)
 {
     const struct focus *job = context;
-    struct compose_canvas *canvas = job->canvas;
-    float subject = (float)canvas->subject_m;
-    for (int y = first; y < last; y++) {
-        float *row = raster_row(canvas->plate, y);
-        float v = ((float)y + 0.5f) * job->by - 0.5f;
-        for (int x = 0; x < canvas->width; x++, row += 3) {
-            float metres = raster_at(canvas->metres, ((float)x + 0.5f) * 0.25f - 0.5f,
-                                     ((float)y + 0.5f) * 0.25f - 0.5f, 0);
-            float blur = metres > subject ? 1 - subject / metres : (subject / metres - 1) * 0.7f;
-            if (blur < 0.02f)
-                continue;
-            float u = ((float)x + 0.5f) * job->by - 0.5f;
-            float to_soft = blur < 0.5f ? blur * 2 : 1, to_softer = blur < 0.5f ? 0 : blur * 2 - 1;
-            to_softer = to_softer > 1 ? 1 : to_softer;
-            float soft[3], softer[3];
-            raster_at3(job->soft, u, v, soft);
-            raster_at3(job->softer, u, v, softer);
-            for (int c = 0; c < 3; c++) {
-                float value = row[c] + (soft[c] - row[c]) * to_soft;
-                row[c] = value + (softer[c] - value) * to_softer;
-            }
-        }
-    }
+    size_t width = (size_t)job->soft->width * 3;
+    float *lines = mem_array(2 * width + (size_t)job->canvas->metres->width, sizeof(float));
+    for (int y = first; y < last; y++)
+        focus_row(job, y, lines, lines + width, lines + 2 * width);
+    free(lines);
 }
 
 /* Blur grows with the distance behind the plane of focus; full figures are seen with more depth of field. */
 static void focus_plate(struct compose_canvas *canvas, bool full)
 {
-    int half_width = canvas->width / 2, half_height = canvas->height / 2;
     float across = (float)(canvas->width < canvas->height ? canvas->width : canvas->height);
     float sigma = across * (full ? 0.0011f : 0.0036f) * 0.5f;
-    struct raster *soft = raster_resize(canvas->plate, half_width, half_height);
+    struct raster *soft = raster_shrink(canvas->plate, FOCUS_SHRINK);
     raise_highlights(soft);
     struct raster *softer = raster_copy(soft);
     raster_blur(soft, sigma * 0.5f);
     raster_blur(softer, sigma);
-    struct focus job = {canvas, soft, softer, 0.5f};
+    struct focus job = {canvas, soft, softer};
     raster_bands(canvas->height, focus_band, &job);
     raster_free(soft);
     raster_free(softer);
@@ -155,8 +165,8 @@ void compose_plate(struct compose_canvas *canvas, const struct compose_settings 
     sample_depth(canvas);
     if (place)
         focus_plate(canvas, place->full);
-    canvas->around = raster_resize(canvas->plate, canvas->width / 8, canvas->height / 8);
-    raster_blur(canvas->around, (float)canvas->height / 8 * 0.035f);
+    canvas->around = raster_shrink(canvas->plate, AROUND_SHRINK);
+    raster_blur(canvas->around, (float)canvas->around->height * 0.035f);
 }
 
 /* --- the shadow on the ground ------------------------------------------------------------------ */

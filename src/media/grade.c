@@ -55,27 +55,42 @@ struct grade_job {
     struct picture *picture;
 };
 
+static inline __attribute__((always_inline)) void
+grade_row(const struct grade *grade, const float *from, uint8_t *to, int width, int y, int channels)
+{
+    const float steps = GRADE_STEPS, by = 1.0f / GRADE_LIGHT_MAX;
+    for (int x = 0; x < width; x++, from += channels, to += channels) {
+        if (channels == 4) {
+            to[3] = (uint8_t)(raster_clamp(from[3], 0, 1) * 255 + 0.5f);
+            if (to[3] == 0)
+                continue;
+        }
+        float noise = raster_noise((uint32_t)x, (uint32_t)y, 0x51ed270bu);
+        float light = (0.2126f * from[0] + 0.7152f * from[1] + 0.0722f * from[2]) * grade->gain;
+        int index[3];
+        for (int c = 0; c < 3; c++) {
+            float v = light + (from[c] * grade->gain - light) * grade->saturation;
+            v = v < 0 ? 0 : v;
+            v = v > GRADE_LIGHT_MAX ? GRADE_LIGHT_MAX : v;
+            index[c] = (int)(sqrtf(v * by) * steps + 0.5f);
+        }
+        for (int c = 0; c < 3; c++) {
+            int done = (int)(grade->curves[c][index[c]] + noise);
+            to[c] = (uint8_t)(done > 255 ? 255 : done);
+        }
+    }
+}
+
 static void grade_band(void *context, int first, int last)
 {
     const struct grade_job *job = context;
-    const struct grade *grade = job->grade;
-    int channels = job->linear->channels;
     for (int y = first; y < last; y++) {
         const float *from = raster_row(job->linear, y);
         uint8_t *to = picture_at(job->picture, 0, y);
-        for (int x = 0; x < job->linear->width; x++, from += channels, to += channels) {
-            float noise = raster_noise((uint32_t)x, (uint32_t)y, 0x51ed270bu);
-            float light = (0.2126f * from[0] + 0.7152f * from[1] + 0.0722f * from[2]) * grade->gain;
-            for (int c = 0; c < 3; c++) {
-                float v = light + (from[c] * grade->gain - light) * grade->saturation;
-                v = raster_clamp(v, 0, GRADE_LIGHT_MAX);
-                int index = (int)(sqrtf(v * (1.0f / GRADE_LIGHT_MAX)) * GRADE_STEPS + 0.5f);
-                float done = grade->curves[c][index] + noise;
-                to[c] = done >= 255 ? 255 : (uint8_t)done;
-            }
-            if (channels == 4)
-                to[3] = (uint8_t)(raster_clamp(from[3], 0, 1) * 255 + 0.5f);
-        }
+        if (job->linear->channels == 3)
+            grade_row(job->grade, from, to, job->linear->width, y, 3);
+        else
+            grade_row(job->grade, from, to, job->linear->width, y, 4);
     }
 }
 

@@ -112,13 +112,13 @@ int image_save_bytes(const struct picture *picture, enum image_format format, in
     if (format == IMAGE_JPEG && picture->channels == 4)
         image = flattened(image);
     if (format == IMAGE_PNG)
-        rc = vips_pngsave_buffer(image, &bytes, ret_size, "compression", 4, "filter",
+        rc = vips_pngsave_buffer(image, &bytes, ret_size, "compression", 2, "filter",
                                  VIPS_FOREIGN_PNG_FILTER_SUB, "strip", TRUE, NULL);
     else if (format == IMAGE_JPEG)
         rc = vips_jpegsave_buffer(image, &bytes, ret_size, "Q", quality, "optimize_coding", TRUE,
                                   "strip", TRUE, NULL);
     else
-        rc = vips_webpsave_buffer(image, &bytes, ret_size, "Q", quality, "effort", 4, "strip", TRUE,
+        rc = vips_webpsave_buffer(image, &bytes, ret_size, "Q", quality, "effort", 2, "strip", TRUE,
                                   NULL);
     g_object_unref(image);
     if (rc != 0) {

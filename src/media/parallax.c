@@ -76,8 +76,14 @@ static void sheet_init(struct sheet *sheet, const struct picture *picture)
     const uint8_t *from = picture->pixels;
     for (size_t i = 0; i < count; i++, from += picture->channels) {
         uint32_t alpha = picture->channels == 4 ? from[3] : 255;
-        uint32_t red = (from[0] * alpha + 127) / 255, green = (from[1] * alpha + 127) / 255;
-        uint32_t blue = (from[2] * alpha + 127) / 255;
+        uint32_t red = from[0], green = from[1], blue = from[2];
+        if (alpha == 0)
+            continue;
+        if (alpha < 255) {
+            red = (red * alpha + 127) / 255;
+            green = (green * alpha + 127) / 255;
+            blue = (blue * alpha + 127) / 255;
+        }
         sheet->pixels[i] = red | green << 8 | blue << 16 | alpha << 24;
     }
     sheet_bounds(sheet);

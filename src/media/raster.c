@@ -102,6 +102,17 @@ void raster_at3(const struct raster *raster, float x, float y, float ret[3])
     }
 }
 
+void raster_line(const struct raster *raster, float y, float *ret_line)
+{
+    y = raster_clamp(y, 0, (float)(raster->height - 1));
+    int y0 = (int)y, y1 = y0 + 1 < raster->height ? y0 + 1 : y0;
+    float part = y - (float)y0;
+    const float *a = raster_row(raster, y0), *b = raster_row(raster, y1);
+    size_t count = (size_t)raster->width * (size_t)raster->channels;
+    for (size_t i = 0; i < count; i++)
+        ret_line[i] = a[i] + (b[i] - a[i]) * part;
+}
+
 /* --- row bands ---------------------------------------------------------------------------------
  */
 
@@ -300,6 +311,63 @@ struct raster *raster_sample(const struct picture *source, const struct raster_p
         .result = raster_new(width, height, source->channels),
     };
     return resample_run(&job, part, source->width, source->height);
+}
+
+struct raster *raster_sample_region(const struct picture *source, const struct raster_part *part,
+                                    int width, int height, const struct raster_region *region,
+                                    enum raster_light light)
+{
+    double across = part->width / width, down = part->height / height;
+    int from = part->mirrored ? width - region->x - region->width : region->x;
+    const struct raster_part own = {part->x + from * across, part->y + region->y * down,
+                                    region->width * across, region->height * down, part->mirrored};
+    return raster_sample(source, &own, region->width, region->height, light);
+}
+
+struct shrink {
+    const struct raster *source;
+    struct raster *result;
+    int factor;
+};
+
+static inline __attribute__((always_inline)) void shrink_row(const struct shrink *job, int y,
+                                                             int channels)
+{
+    int factor = job->factor;
+    float scale = 1.0f / (float)(factor * factor);
+    float *to = raster_row(job->result, y);
+    for (int x = 0; x < job->result->width; x++, to += channels) {
+        float sums[RASTER_CHANNELS_MAX] = {0};
+        for (int j = 0; j < factor; j++) {
+            const float *from = raster_row(job->source, y * factor + j) + x * factor * channels;
+            for (int i = 0; i < factor * channels; i += channels) {
+                for (int c = 0; c < channels; c++)
+                    sums[c] += from[i + c];
+            }
+        }
+        for (int c = 0; c < channels; c++)
+            to[c] = sums[c] * scale;
+    }
+}
+
+static void shrink_band(void *context, int first, int last)
+{
+    const struct shrink *job = context;
+    for (int y = first; y < last; y++) {
+        if (job->source->channels == 3)
+            shrink_row(job, y, 3);
+        else
+            shrink_row(job, y, job->source->channels);
+    }
+}
+
+struct raster *raster_shrink(const struct raster *source, int factor)
+{
+    struct shrink job = {
+        source, raster_new(source->width / factor, source->height / factor, source->channels),
+        factor};
+    raster_bands(job.result->height, shrink_band, &job);
+    return job.result;
 }
 
 struct raster *raster_resize(const struct raster *source, int width, int height)

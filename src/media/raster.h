@@ -33,6 +33,22 @@ float raster_at(const struct raster *raster, float x, float y, int channel);
 /* The first three channels at once. */
 void raster_at3(const struct raster *raster, float x, float y, float ret[3]);
 
+/* A row at a height between rows, all channels: width * channels values. With raster_along() this reads many neighbours of one
+ * row cheaper than raster_at(). */
+void raster_line(const struct raster *raster, float y, float *ret_line);
+
+static inline void raster_along(const struct raster *raster, const float *line, float x, int count,
+                                float *ret)
+{
+    float most = (float)(raster->width - 1);
+    x = x < 0 ? 0 : x > most ? most : x;
+    int at = (int)x, channels = raster->channels;
+    float part = x - (float)at;
+    const float *a = line + at * channels, *b = at + 1 < raster->width ? a + channels : a;
+    for (int c = 0; c < count; c++)
+        ret[c] = a[c] + (b[c] - a[c]) * part;
+}
+
 /* 8-bit sRGB to linear light and back (0..255 with a fraction, before rounding). */
 const float *raster_linear_table(void); /* 256 entries */
 float raster_encode(float linear);
@@ -49,7 +65,16 @@ enum raster_light { RASTER_LINEAR, RASTER_AS_IS /* value / 255 */ };
  * premultiplied here. */
 struct raster *raster_sample(const struct picture *source, const struct raster_part *part,
                              int width, int height, enum raster_light light);
+/* The same for a region of that result only, which then is the whole of what comes back. */
+struct raster_region {
+    int x, y, width, height;
+};
+struct raster *raster_sample_region(const struct picture *source, const struct raster_part *part,
+                                    int width, int height, const struct raster_region *region,
+                                    enum raster_light light);
 struct raster *raster_resize(const struct raster *source, int width, int height);
+/* Means of squares of `factor` pixels; what is left over at the right and below is dropped. */
+struct raster *raster_shrink(const struct raster *source, int factor);
 
 /* Nearly gaussian blur with the given standard deviation in pixels, in place; below 0.3 nothing happens. */
 void raster_blur(struct raster *raster, float sigma);

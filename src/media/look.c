@@ -220,7 +220,8 @@ static int make_style(const struct look_plan *plan, const struct portrait *portr
                             .seed = seed,
                             .transparent = plan->hints.transparent,
                             .assets = plan->assets,
-                            .monitor = monitor};
+                            .monitor = monitor,
+                            .note = &result->note};
     if (result->picture) {
         composed_style_job(result, portrait, &job);
     } else {

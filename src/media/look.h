@@ -31,6 +31,7 @@ struct look_plan {
 struct look_result {
     struct picture *picture; /* RGB or RGBA */
     struct layers *layers;   /* NULL when the picture is not in layers */
+    const char *note;        /* static: what was missing and done otherwise; NULL */
 };
 
 /* Reads scenes into the arena. Neither an unknown name nor a prompt without a known word is an error. */

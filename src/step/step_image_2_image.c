@@ -141,6 +141,8 @@ static int run(struct step_run *run, struct err *err)
                        err);
         if (rc == 0)
             rc = add_picture(run, &result, err);
+        if (rc == 0 && result.note && i == 0)
+            step_run_note(run, "%s", result.note);
         look_result_finish(&result);
     }
     return rc;

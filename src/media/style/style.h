@@ -28,6 +28,8 @@ struct style_job {
     bool transparent; /* where the style can leave the background out */
     const struct media_assets *assets;
     const struct media_monitor *monitor;
+    const char **
+        note; /* NULL, or where a static sentence goes when something was missing and done otherwise */
 };
 
 enum style_framing {
@@ -73,7 +75,8 @@ void style_drop_specks(struct raster *ink, int area);
 struct raster *style_distance(const struct raster *mask, float most);
 /* Soft steps: `bands` of them over 0..1, `hardness` from 1 (hardly) to 12 (flat). */
 float style_band(float value, float bands, float hardness);
-/* The photo as a cartoon: flat tones, cleaned colours, drawn contours. RGB. */
-int style_cartoon_draw(const struct style_job *job, struct raster **ret_rgb, struct err *err);
+/* The photo as a cartoon: flat tones, cleaned colours, drawn contours. RGB. `person`: only that is wanted, the rest may be black. */
+int style_cartoon_draw(const struct style_job *job, bool person, struct raster **ret_rgb,
+                       struct err *err);
 
 #endif

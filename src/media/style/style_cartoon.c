@@ -1,10 +1,12 @@
 /*
- * Cartoon: the painter nets draw the picture over from a small copy of it; then tones in soft steps and more colour.
- * Without the nets, flattened colours and contours have to do.
+ * Cartoon: the painter nets draw the picture over from a small copy of it, faces from a larger one, then more light and colour.
+ * Without the nets, flattened colours in soft steps and contours have to do.
  */
+#include "media/paint.h"
 #include "media/style/style.h"
 
 #include <math.h>
+#include <string.h>
 
 struct cartoon {
     struct raster *rgb;
@@ -50,7 +52,7 @@ static struct raster *cartoon_ink(const struct raster *light, const struct raste
     return ink;
 }
 
-int style_cartoon_draw(const struct style_job *job, struct raster **ret_rgb, struct err *err)
+static int cartoon_flatten(const struct style_job *job, struct raster **ret_rgb, struct err *err)
 {
     float scale = style_scale(job);
     struct raster *rgb = style_photo(job);
@@ -74,10 +76,150 @@ int style_cartoon_draw(const struct style_job *job, struct raster **ret_rgb, str
     return rc;
 }
 
+/* --- by the nets ------------------------------------------------------------------------------- */
+
+struct cartoon_region {
+    int x, y, width, height;
+};
+
+static struct cartoon_region region_of(const struct style_job *job, double x, double y,
+                                       double right, double bottom)
+{
+    int x0 = (int)fmax(0, x), y0 = (int)fmax(0, y);
+    int x1 = (int)fmin(job->photo->width, right), y1 = (int)fmin(job->photo->height, bottom);
+    return (struct cartoon_region){x0, y0, x1 > x0 ? x1 - x0 : 1, y1 > y0 ? y1 - y0 : 1};
+}
+
+/* What the person takes up, with room for the contour. */
+static struct cartoon_region region_person(const struct style_job *job)
+{
+    enum { ROOM = 16 };
+    int left = job->photo->width, top = job->photo->height, right = 0, bottom = 0;
+    for (int y = 0; y < job->photo->height; y++) {
+        const uint8_t *row = picture_at(job->matte, 0, y);
+        for (int x = 0; x < job->photo->width; x++) {
+            if (row[x] == 0)
+                continue;
+            left = x < left ? x : left;
+            right = x > right ? x : right;
+            top = y < top ? y : top;
+            bottom = y;
+        }
+    }
+    return region_of(job, left - ROOM, top - ROOM, right + ROOM, bottom + ROOM);
+}
+
+/* Around a face, as far as style_faces() reaches. */
+static struct cartoon_region region_face(const struct style_job *job)
+{
+    const struct style_face *face = &job->faces[0];
+    return region_of(job, face->x - face->width * 0.4, face->y - face->height * 0.45,
+                     face->x + face->width * 1.4, face->y + face->height * 1.45);
+}
+
+/* The region painted as if its faces were `face_height` high, with a limit on the pixels that the first net sees. */
+static int paint_region(const struct style_job *job, const struct cartoon_region *region,
+                        double face_height, const struct media_monitor *monitor,
+                        struct picture **ret_picture, struct err *err)
+{
+    const double pixels_most = 60e3;
+    double scale = job->face_count > 0 ? face_height / job->faces[0].height : 0.5;
+    scale = fmin(scale, sqrt(pixels_most / ((double)region->width * region->height)));
+    CLEANUP(picture) struct picture *photo = picture_new(region->width, region->height, 3);
+    for (int y = 0; y < region->height; y++)
+        memcpy(picture_at(photo, 0, y), picture_at(job->photo, region->x, region->y + y),
+               (size_t)region->width * 3);
+    return paint_photo(photo, PAINT_DRAWN, fmin(1, scale), job->assets, monitor, ret_picture, err);
+}
+
+/* Lays a painted region over the picture where `cover` (NULL: everywhere) says; lighter and with more colour. */
+static void lay_region(struct raster *rgb, const struct picture *painted,
+                       const struct cartoon_region *region, const struct raster *cover,
+                       float colour)
+{
+    for (int y = 0; y < region->height; y++) {
+        const uint8_t *from = picture_at(painted, 0, y);
+        const float *much = cover ? raster_row(cover, region->y + y) + region->x : NULL;
+        float *to = raster_row(rgb, region->y + y) + (size_t)region->x * 3;
+        for (int x = 0; x < region->width; x++, from += 3, to += 3) {
+            float by = much ? much[x] : 1;
+            if (by <= 0)
+                continue;
+            float v[3] = {(float)from[0] / 255, (float)from[1] / 255, (float)from[2] / 255};
+            float light = 0.299f * v[0] + 0.587f * v[1] + 0.114f * v[2];
+            float lifted = powf(light, 0.92f);
+            for (int c = 0; c < 3; c++) {
+                float done = raster_clamp(lifted + (v[c] - light) * (1 + 0.30f * colour), 0, 1);
+                to[c] += (done - to[c]) * by;
+            }
+        }
+    }
+}
+
+/* Progress of one of several parts of the work. */
+struct cartoon_part {
+    const struct media_monitor *monitor;
+    double start, length;
+};
+
+static bool cartoon_advance(void *context, double fraction)
+{
+    const struct cartoon_part *part = context;
+    return media_advance(part->monitor, part->start + part->length * fraction);
+}
+
+static int cartoon_paint(const struct style_job *job, bool person, struct raster **ret_rgb,
+                         struct err *err)
+{
+    enum { BOLD_FACE = 46, FINE_FACE = 84 };
+    struct cartoon_part part = {job->monitor, 0, job->face_count > 0 ? 0.65 : 0.9};
+    const struct media_monitor monitor = {&part, cartoon_advance};
+    struct cartoon_region all = {0, 0, job->photo->width, job->photo->height};
+    if (person && job->matte)
+        all = region_person(job);
+    CLEANUP(picture) struct picture *bold = NULL;
+    CLEANUP(picture) struct picture *fine = NULL;
+    int rc = paint_region(job, &all, BOLD_FACE, &monitor, &bold, err);
+    part = (struct cartoon_part){job->monitor, 0.65, 0.25};
+    struct cartoon_region face = {0};
+    if (rc == 0 && job->face_count > 0) {
+        face = region_face(job);
+        rc = paint_region(job, &face, FINE_FACE, &monitor, &fine, err);
+    }
+    if (rc < 0)
+        return rc;
+    float colour = 0.5f + job->strength;
+    struct raster *rgb = raster_new(job->photo->width, job->photo->height, 3);
+    lay_region(rgb, bold, &all, NULL, colour);
+    if (fine) {
+        struct raster *faces = style_faces(job);
+        lay_region(rgb, fine, &face, faces, colour);
+        raster_free(faces);
+    }
+    *ret_rgb = rgb;
+    return 0;
+}
+
+int style_cartoon_draw(const struct style_job *job, bool person, struct raster **ret_rgb,
+                       struct err *err)
+{
+    struct err fault = {0};
+    int rc = job->assets ? cartoon_paint(job, person, ret_rgb, &fault) : ERR_UNAVAILABLE;
+    if (rc == ERR_UNAVAILABLE || rc == ERR_NOT_FOUND) {
+        if (job->note)
+            *job->note = "The nets that draw cannot be used here, so the picture is flattened and "
+                         "inked instead.";
+        return cartoon_flatten(job, ret_rgb, err);
+    }
+    if (rc < 0)
+        *err = fault;
+    return rc;
+}
+
 static int cartoon_run(const struct style_job *job, struct picture **ret_picture, struct err *err)
 {
     struct raster *rgb = NULL;
-    int rc = style_cartoon_draw(job, &rgb, err);
+    int rc = style_cartoon_draw(job, false, &rgb, err);
     if (rc == 0)
         *ret_picture = raster_picture(rgb, RASTER_AS_IS);
     raster_free(rgb);

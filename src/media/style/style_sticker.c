@@ -113,7 +113,7 @@ static int sticker_run(const struct style_job *job, struct picture **ret_picture
 {
     float scale = style_scale(job), rim = 15 * scale;
     struct raster *drawn = NULL;
-    int rc = style_cartoon_draw(job, &drawn, err);
+    int rc = style_cartoon_draw(job, true, &drawn, err);
     if (rc < 0)
         return rc;
     struct raster *matte = style_matte(job);

@@ -21,6 +21,7 @@ enum param_type {
     TYPE_INTEGER,
     TYPE_COUNT,
     TYPE_BYTES,
+    TYPE_SECRET,
     TYPE_LIST
 };
 
@@ -253,6 +254,7 @@ static int options_read_file(struct options *options, struct err *err)
     struct options_file file = {options, err, path, 0};
     if (!given && access(path, F_OK) != 0)
         return 0;
+    options->file = path;
     int line = ini_parse(path, options_take_line, &file);
     if (line < 0)
         return err_set(err, ERR_INVALID, path, "The settings file %s cannot be read.", path);
@@ -300,6 +302,31 @@ int64_t option_integer(const struct options *options, enum param param)
 bool option_given(const struct options *options, enum param param)
 {
     return options->values[param].source != SOURCE_DEFAULT;
+}
+
+bool option_next(const struct options *options, int *at, struct option_shown *ret_shown)
+{
+    static const char *const sources[] = {"default", "file", "environment", "flag"};
+    for (; *at < PARAM_COUNT; (*at)++) {
+        enum param param = (enum param) * at;
+        const struct option_value *value = &options->values[param];
+        if (!(options->groups & option_rows[param].group) || param == PARAM_HELP ||
+            param == PARAM_JSON)
+            continue;
+        *ret_shown = (struct option_shown){
+            .name = option_rows[param].flag,
+            .value =
+                value->text && option_rows[param].type == TYPE_SECRET ? "********" : value->text,
+            .source = sources[value->source],
+            .place = value->source == SOURCE_DEFAULT ? ""
+                     : value->source == SOURCE_FILE
+                         ? options->file
+                         : option_name(options->arena, param, value->source),
+        };
+        (*at)++;
+        return true;
+    }
+    return false;
 }
 
 static void options_print_group(unsigned groups)

@@ -36,6 +36,7 @@ struct options {
     struct arena *arena;
     unsigned groups; /* what this command takes */
     struct option_value values[PARAM_COUNT];
+    const char *file;    /* the settings file, NULL when there is none */
     const char **images; /* of the only LIST */
     size_t image_count;
     const char **arguments; /* what is no flag */
@@ -51,6 +52,17 @@ bool option_flag(const struct options *options, enum param param);
 /* Checked when they were read. */
 int64_t option_integer(const struct options *options, enum param param);
 bool option_given(const struct options *options, enum param param);
+
+struct option_shown {
+    const char *name;   /* as the settings file has it */
+    const char *value;  /* NULL when nothing is set; "********" for a secret that is */
+    const char *source; /* "default", "flag", "environment" or "file" */
+    const char *place;  /* "--listen", "REELD_LISTEN", the path of the file; "" for a default */
+};
+
+/* One setting of this command, in the order of the table; false beyond the last. What only concerns one call (help, json) is
+ * left out. `*at` begins with 0. */
+bool option_next(const struct options *options, int *at, struct option_shown *ret_shown);
 
 /* The flags of these groups with their help, for people. */
 void options_print_help(unsigned groups);

@@ -23,7 +23,7 @@ CHAT = {
     "steps": [{"id": "say", "flow": "chat", "params": {"prompt": "{{options.topic}}"}}],
     "outputs": [{"step": "say"}],
 }
-COMMANDS = ["serve", "run", "templates", "validate", "key", "credits", "version"]
+COMMANDS = ["serve", "run", "templates", "validate", "key", "credits", "config", "version"]
 
 
 def clean(environment=None):
@@ -180,6 +180,33 @@ def test_faults_of_the_environment_name_the_variable(tmp_path):
     assert said.returncode == 2 and "REELD_HTTP_THREADS takes a whole number from 1, not 0." in said.stderr
     said = start_fails(tmp_path, "--config", tmp_path / "none.conf")
     assert said.returncode == 2 and "none.conf cannot be read." in said.stderr
+
+
+def test_config_says_what_is_in_force_and_from_where(tmp_path):
+    conf = tmp_path / "my.conf"
+    conf.write_text("grace = 5\nworkers = 3\nactive = 9\n")
+    arguments = ["config", "--config", conf, "--active", "7", "--data", tmp_path / "none"]
+    environment = {"REELD_WORKERS": "4"}
+    told = json.loads(reeld(*arguments, "--json", environment=environment).stdout)
+    assert told["grace"] == {"value": "5", "source": "file", "place": str(conf)}
+    assert told["workers"] == {"value": "4", "source": "environment", "place": "REELD_WORKERS"}
+    assert told["active"] == {"value": "7", "source": "flag", "place": "--active"}
+    assert told["listen"] == {"value": "127.0.0.1:8080", "source": "default", "place": ""}
+    assert told["public-url"]["value"] is None
+    flags = set(re.findall(r"^  --([a-z-]+)", reeld("serve", "--help").stdout, re.M))
+    assert set(told) == flags - {"help", "json"}
+    assert not (tmp_path / "none").exists()
+
+
+def test_config_can_be_the_settings_file(tmp_path):
+    first = reeld("config", "--workers", "4", "--public-url", "https://example.com")
+    assert re.search(r"^workers = 4 +; flag --workers$", first.stdout, re.M)
+    assert "; tls-cert is not set" in first.stdout
+    conf = tmp_path / "saved.conf"
+    conf.write_text(first.stdout)
+    again = json.loads(reeld("config", "--config", conf, "--json").stdout)
+    assert again["workers"] == {"value": "4", "source": "file", "place": str(conf)}
+    assert again["public-url"]["value"] == "https://example.com"
 
 
 # --- first start, keys and credits ---

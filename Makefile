@@ -8,8 +8,9 @@ all: build
 setup:
 	@tools/setup build
 
+# The programs alone: the tests' own need more packages and time.
 build: setup
-	@tools/build $(BUILD)
+	@tools/build $(BUILD) reeld reeld-worker
 
 demo: build
 	@tools/demo $(BUILD)
@@ -29,7 +30,7 @@ lint:
 
 bench:
 	@tools/setup bench
-	@tools/build $(BUILD)
+	@tools/build $(BUILD) reeld reeld-worker
 	@bench/run $(BUILD)
 
 fuzz:

@@ -132,7 +132,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct expr_environment environment = {
         .arena = a, .view = &view, .item = world->item, .index = 1};
     char *text = fuzz_text(data + 1, size - 1);
-    json_t *utf8 = json_string(text); /* NULL when it is none, and then it cannot have come from JSON */
+    json_t *utf8 =
+        json_string(text); /* NULL when it is none, and then it cannot have come from JSON */
     if (!utf8)
         memset(text, '?', strlen(text));
     json_decref(utf8);

@@ -44,7 +44,7 @@ static size_t wait_bucket(const char *id)
     uint32_t hash = 2166136261u;
     for (; *id; id++)
         hash = (hash ^ (unsigned char)*id) * 16777619u;
-    return hash % WAIT_BUCKETS;
+    return hash % (uint32_t)WAIT_BUCKETS;
 }
 
 void wait_changed(struct wait_room *room, const char *workflow_id)

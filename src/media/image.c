@@ -38,6 +38,7 @@ int image_init(struct err *err)
     return 0;
 }
 
+#undef image_fault
 int image_fault(const char *path, struct err *err)
 {
     bool is_memory = strstr(vips_error_buffer(), "out of memory") != NULL;

@@ -17,6 +17,10 @@ VipsImage *image_scale(VipsImage *image, int width, int height);
 /* The sentence of the last libvips fault is for its developers; forgets it and fills *err: with a
  * lack of memory, or with the damage of the picture at `path`. */
 int image_fault(const char *path, struct err *err);
+#ifdef __clang_analyzer__
+/* See err_set(). */
+#define image_fault(...) (image_fault(__VA_ARGS__), -1)
+#endif
 
 /* A file in memory, checked for its size. Errors of image_load(). */
 struct image_file {

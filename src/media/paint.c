@@ -147,7 +147,7 @@ static int paint_step(const struct painter *painter, const struct media_assets *
     double cost = painter->cost * (*picture)->width * (*picture)->height;
     progress->length = cost / work;
     int rc = paint_pass(painter, *picture, assets, progress, &painted, err);
-    if (rc < 0)
+    if (rc < 0 || !painted)
         return rc;
     progress->start += progress->length;
     raster_free(*picture);

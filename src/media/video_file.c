@@ -126,6 +126,7 @@ void video_file_isolate(AVFormatContext *context)
     context->flags |= AVFMT_FLAG_CUSTOM_IO;
 }
 
+#undef video_file_fault
 int video_file_fault(int av_code, const char *doing, struct err *err)
 {
     char text[AV_ERROR_MAX_STRING_SIZE] = "";

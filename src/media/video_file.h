@@ -21,6 +21,10 @@ void video_file_isolate(AVFormatContext *context);
 
 /* Fills the sentence for a negative libav* result of writing or of an encoder. */
 int video_file_fault(int av_code, const char *doing, struct err *err);
+#ifdef __clang_analyzer__
+/* See err_set(). */
+#define video_file_fault(...) (video_file_fault(__VA_ARGS__), -1)
+#endif
 
 static inline void cleanup_av_frame(AVFrame **frame)
 {

@@ -341,7 +341,7 @@ static struct expr_value reference_evaluate(const struct expr *expr,
                                             const struct expr_environment *environment)
 {
     const struct plan_view *view = environment->view;
-    const char *field = expr->part_count ? expr->parts[0].name : NULL;
+    const char *field = expr->part_count ? expr->parts[0].name : "";
     switch (expr->root) {
     case EXPR_OPTIONS:
         /* Checked options have every declared key: one that is not there is not known yet. */

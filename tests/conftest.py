@@ -57,12 +57,13 @@ class Server:
         self.flags = [*flags, *(["--allow-private-networks"] if private else [])]
         self.key = key
         self.environment = dict(os.environ, REELD_API_KEY=key, **(environment or {}))
+        self.prefix = []  # what the command is started by
         self.process = None
         self.base = None
         self.log = self.folder.parent / (self.folder.name + ".log")
 
     def start(self, wait_ready=True):
-        command = [str(REELD), "serve", "--listen", "127.0.0.1:0", "--data", str(self.folder),
+        command = [*self.prefix, str(REELD), "serve", "--listen", "127.0.0.1:0", "--data", str(self.folder),
                    "--log-level", "debug", *self.flags]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.environment)

@@ -110,6 +110,7 @@ static void fake_slow(struct fake *fake, int milliseconds)
 
 static void fake_die(struct fake *fake, const char *how)
 {
+    signal(SIGSEGV, SIG_DFL); /* sanitizers have something to say first */
     if (strcmp(how, "crash") == 0)
         raise(SIGSEGV);
     if (strcmp(how, "exit") == 0)

@@ -110,9 +110,8 @@ static void fake_slow(struct fake *fake, int milliseconds)
 
 static void fake_die(struct fake *fake, const char *how)
 {
-    signal(SIGSEGV, SIG_DFL); /* sanitizers have something to say first */
     if (strcmp(how, "crash") == 0)
-        raise(SIGSEGV);
+        raise(SIGABRT); /* sanitizers catch the others */
     if (strcmp(how, "exit") == 0)
         _exit(7);
     if (strcmp(how, "memory") == 0) {
@@ -225,7 +224,7 @@ static void fake_fetch(struct fake *fake, struct wire_message *message)
         return;
     }
     if (strcmp(path, "die") == 0 || (strcmp(path, "die-once") == 0 && fake_count(fake, path) == 1))
-        raise(SIGSEGV);
+        raise(SIGABRT);
     if (write(message->fds[0], path, strlen(path)) != (ssize_t)strlen(path))
         fake_failed(fake, ERR_STORAGE, "The content could not be stored.");
     else

@@ -89,7 +89,7 @@ static void test_a_crash_fails_the_attempt(void **state)
 {
     struct fixture *f = *state;
     struct engine_counts counts;
-    assert_dies_alone(f, "die:crash", ",'retry':{'delay_s':0}", "died: Segmentation fault.");
+    assert_dies_alone(f, "die:crash", ",'retry':{'delay_s':0}", "died: Aborted.");
     assert_int_equal(fixture_log_count(f, "die:crash"), 3);
     assert_dies_alone(f, "die:exit", ",'retry':{'delay_s':0}", "ended with status 7.");
     engine_count(f->engine, &counts);

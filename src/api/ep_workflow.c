@@ -216,7 +216,6 @@ static void workflow_fill_options(struct api_call *call, const struct plan_templ
     workflow->options_json = json_arena_text(call->arena, checked);
     workflow->image_urls_json = image_urls ? json_arena_text(call->arena, image_urls) : "[]";
     workflow->template_id = plan_template_id(t);
-    workflow->template_version = 1;
     workflow->template_json = json_arena_text(call->arena, plan_template_definition(t));
     workflow->price = plan_price(t, checked).total;
 }
@@ -281,16 +280,17 @@ void ep_workflow_create(struct api_call *call)
     const json_t *template_id = json_object_get(call->body, "template_id");
     struct store_workflow workflow = {0};
     struct plan_faults faults;
+    struct err err;
     plan_faults_init(&faults, call->arena);
     if (json_is_string(template_id)) {
-        const struct plan_template *t =
-            plan_catalog_find(call->api->settings.catalog, json_string_value(template_id));
-        if (!t) {
-            reply_code(call, ERR_NOT_FOUND);
+        struct template_found found;
+        if (template_find(call, json_string_value(template_id), &found, &err) < 0) {
+            reply_error(call, &err);
             return;
         }
         workflow_read_body(call, &workflow, &faults);
-        workflow_fill_options(call, t, &workflow, &faults);
+        workflow_fill_options(call, found.template, &workflow, &faults);
+        workflow.template_version = found.version;
     } else {
         bool given = template_id && !json_is_null(template_id);
         plan_fault_add(&faults, "/template_id", 0, given ? "type_error" : "missing",

@@ -62,6 +62,24 @@ void reply_code(struct api_call *call, enum err_code code);
 void reply_faults(struct api_call *call, const char *where, const struct plan_faults *faults);
 const char *reply_fault_text(struct arena *a, enum err_code code, const char *reason);
 
+/* --- templates --- */
+
+struct template_found {
+    const struct plan_template *template; /* lives as long as the request */
+    int64_t version;
+    bool user_designed;
+};
+
+/* Of the catalog, else the customer's own (none without a key). ERR_NOT_FOUND, ERR_CONFLICT when a stored one is no longer valid. */
+int template_find(struct api_call *call, const char *id, struct template_found *ret_found,
+                  struct err *err);
+int template_parse_stored(struct api_call *call, const struct store_template *stored,
+                          const struct plan_template **ret_template, struct err *err);
+/* A definition as a client wrote it: flattened and validated. NULL with faults. */
+const struct plan_template *template_read_definition(struct api_call *call,
+                                                     const json_t *definition,
+                                                     struct plan_faults *faults);
+
 /* --- the workflow object --- */
 
 /* The base of URLs in this answer. */

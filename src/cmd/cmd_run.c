@@ -84,12 +84,6 @@ static void run_close(struct run_state *state)
     free(state->scratch);
 }
 
-static bool run_is_file(const char *text)
-{
-    size_t length = strlen(text);
-    return strchr(text, '/') || (length > 5 && strcmp(text + length - 5, ".json") == 0);
-}
-
 static void run_print_faults(const struct plan_faults *faults)
 {
     for (size_t i = 0; i < faults->count; i++) {
@@ -102,7 +96,7 @@ static int run_find_template(struct run_state *state, const char *text, struct e
 {
     struct plan_faults faults;
     plan_faults_init(&faults, state->cmd->arena);
-    if (!run_is_file(text)) {
+    if (!definition_is_file(text)) {
         state->template = plan_catalog_find(state->home.catalog, text);
         if (!state->template)
             return definition_unknown(state->home.catalog, text, err);
@@ -127,9 +121,9 @@ static int run_copy(int from, int to, uint64_t size)
 }
 
 /* A local file as a reference that the engine takes. */
-static int run_add_file(struct run_state *state, const char *path, const char **ret_url,
-                        struct err *err)
+static int run_add_file(void *context, const char *path, const char **ret_url, struct err *err)
 {
+    struct run_state *state = context;
     struct stat status;
     CLEANUP(fd) int from = open(path, O_RDONLY | O_CLOEXEC);
     if (from < 0 || fstat(from, &status) < 0 || !S_ISREG(status.st_mode))
@@ -148,85 +142,6 @@ static int run_add_file(struct run_state *state, const char *path, const char **
     return rc;
 }
 
-static bool run_is_one_of(const char *component, const char *const *names)
-{
-    for (; component && *names; names++) {
-        if (strcmp(component, *names) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool run_is_media(const char *component)
-{
-    static const char *const media[] = {"image", "images", "video", "videos", "audio", NULL};
-    return run_is_one_of(component, media);
-}
-
-static bool run_is_many(const char *component)
-{
-    static const char *const many[] = {"images", "videos", "multiselect", "list", NULL};
-    return run_is_one_of(component, many);
-}
-
-static const char *run_component(const struct run_state *state, const char *key)
-{
-    const json_t *options =
-        json_object_get(plan_template_definition(state->template), "available_options");
-    size_t index;
-    const json_t *option;
-    json_array_foreach(options, index, option)
-    {
-        const char *name = json_member_string(option, "key");
-        if (name && strcmp(name, key) == 0)
-            return json_member_string(option, "component");
-    }
-    return NULL;
-}
-
-/* The text of key=value as the type that the option has. */
-static json_t *run_option_value(const char *component, const char *text)
-{
-    if (component && (strcmp(component, "number") == 0 || strcmp(component, "toggle") == 0)) {
-        json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
-        if (json_is_number(value) || json_is_boolean(value))
-            return value;
-        json_decref(value);
-    }
-    return json_string(text);
-}
-
-/* key=value; key=@FILE where the option is media; a repeated key makes a list. */
-static int run_add_option(struct run_state *state, json_t *options, const char *argument,
-                          struct err *err)
-{
-    const char *equals = strchr(argument, '=');
-    if (!equals || equals == argument)
-        return err_set(err, ERR_INVALID, argument, "An option is written key=value, not %s.",
-                       argument);
-    const char *key = arena_strndup(state->cmd->arena, argument, (size_t)(equals - argument));
-    const char *value = equals + 1;
-    const char *component = run_component(state, key);
-    int rc =
-        *value == '@' && run_is_media(component) ? run_add_file(state, value + 1, &value, err) : 0;
-    if (rc < 0)
-        return rc;
-    json_t *given = run_option_value(component, value);
-    json_t *before = json_object_get(options, key);
-    if (json_is_array(before)) {
-        json_array_append_new(before, given);
-    } else if (before || (run_is_many(component) && equals[1] == '@')) {
-        json_t *list = json_array();
-        if (before)
-            json_array_append(list, before);
-        json_array_append_new(list, given);
-        json_object_set_new(options, key, list);
-    } else {
-        json_object_set_new(options, key, given);
-    }
-    return 0;
-}
-
 static int run_create(struct run_state *state, struct err *err)
 {
     struct cmd *cmd = state->cmd;
@@ -237,7 +152,8 @@ static int run_create(struct run_state *state, struct err *err)
     int rc = 0;
     plan_faults_init(&faults, cmd->arena);
     for (size_t i = 1; i < cmd->options.argument_count && rc == 0; i++)
-        rc = run_add_option(state, options, cmd->options.arguments[i], err);
+        rc = definition_add_option(cmd->arena, state->template, options, cmd->options.arguments[i],
+                                   run_add_file, state, err);
     for (size_t i = 0; i < cmd->options.image_count && rc == 0; i++) {
         const char *url;
         rc = run_add_file(state, cmd->options.images[i], &url, err);
@@ -418,7 +334,7 @@ int cmd_run(struct cmd *cmd)
     struct err err;
     struct run_state state = {.cmd = cmd, .home = {.pack_fd = -1, .lock_fd = -1}};
     struct store_workflow_full *full;
-    if (!cmd_begin(cmd, PARAM_GROUP_RUN | PARAM_GROUP_ENGINE, &status))
+    if (!cmd_begin(cmd, PARAM_GROUP_INPUT | PARAM_GROUP_RUN | PARAM_GROUP_ENGINE, &status))
         return status;
     if (cmd->options.argument_count < 1)
         return cmd_usage(cmd, "Which template? reeld templates lists them.");

@@ -41,6 +41,11 @@ const struct plan_template *plan_catalog_find(const struct plan_catalog *catalog
     return NULL;
 }
 
+const json_t *plan_catalog_definition(const struct plan_catalog *catalog, const char *id)
+{
+    return json_object_get(catalog->definitions, id);
+}
+
 void plan_catalog_free(struct plan_catalog *catalog)
 {
     if (!catalog)

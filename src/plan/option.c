@@ -483,30 +483,35 @@ static bool option_images_ok(const json_t *image_urls, struct plan_faults *fault
     return faults->error_count == before;
 }
 
-static json_t *option_value(const struct plan_option *option, const json_t *options,
-                            const json_t *image_urls, size_t *next, struct plan_faults *faults)
+/* What is checked, and what has come of it. */
+struct option_request {
+    const json_t *options, *image_urls;
+    size_t next;   /* of image_urls */
+    bool in_parts; /* what is missing is no fault */
+    struct plan_faults *faults;
+};
+
+static json_t *option_value(const struct plan_option *option, struct option_request *request)
 {
+    struct plan_faults *faults = request->faults;
     const char *path = json_pointer(faults->arena, "/options", option->key);
-    const json_t *given = option_given(options, option->key);
-    CLEANUP(json) json_t *taken = given ? NULL : option_take_images(option, image_urls, next);
+    const json_t *given = option_given(request->options, option->key);
+    CLEANUP(json)
+    json_t *taken = given ? NULL : option_take_images(option, request->image_urls, &request->next);
     if (given || taken)
         return option_check(option, given ? given : taken, path, faults);
     if (option->otherwise)
         return option_check(option, option->otherwise, path, faults);
-    if (option->required)
+    if (option->required && !request->in_parts)
         plan_fault_add(faults, path, 0, "missing", "%s is required.", option->key);
     return json_null();
 }
 
-size_t plan_options_check(const struct plan_template *t, const json_t *options,
-                          const json_t *image_urls, struct plan_faults *faults,
-                          json_t **ret_options)
+static void option_check_names(const struct plan_template *t, const json_t *options,
+                               struct plan_faults *faults)
 {
-    size_t before = faults->error_count, next = 0;
     const char *key;
     const json_t *value;
-    json_t *checked = json_object();
-    bool images_ok = option_images_ok(image_urls, faults);
     if (options && !json_is_null(options) && !json_is_object(options))
         plan_fault_add(faults, "/options", 0, "type_error", "options is an object, not a %s.",
                        json_type_name(options));
@@ -516,11 +521,22 @@ size_t plan_options_check(const struct plan_template *t, const json_t *options,
             plan_fault_add(faults, json_pointer(faults->arena, "/options", key), 0,
                            "extra_forbidden", "The template has no option %s.", key);
     }
+}
+
+static size_t options_check(const struct plan_template *t, struct option_request *request,
+                            json_t **ret_options)
+{
+    struct plan_faults *faults = request->faults;
+    size_t before = faults->error_count;
+    json_t *checked = json_object();
+    bool images_ok = option_images_ok(request->image_urls, faults);
+    option_check_names(t, request->options, faults);
     for (size_t i = 0; i < t->option_count; i++) {
         const struct plan_option *option = &t->options[i];
-        if (!images_ok && option_is_image(option->component) && !option_given(options, option->key))
+        if (!images_ok && option_is_image(option->component) &&
+            !option_given(request->options, option->key))
             continue; /* what it would take has been found wrong already */
-        json_t *one = option_value(option, options, image_urls, &next, faults);
+        json_t *one = option_value(option, request);
         if (one)
             json_object_set_new(checked, option->key, one);
     }
@@ -529,4 +545,20 @@ size_t plan_options_check(const struct plan_template *t, const json_t *options,
     else
         json_decref(checked);
     return faults->error_count - before;
+}
+
+size_t plan_options_check(const struct plan_template *t, const json_t *options,
+                          const json_t *image_urls, struct plan_faults *faults,
+                          json_t **ret_options)
+{
+    struct option_request request = {
+        .options = options, .image_urls = image_urls, .faults = faults};
+    return options_check(t, &request, ret_options);
+}
+
+size_t plan_options_check_given(const struct plan_template *t, const json_t *options,
+                                struct plan_faults *faults, json_t **ret_options)
+{
+    struct option_request request = {.options = options, .in_parts = true, .faults = faults};
+    return options_check(t, &request, ret_options);
 }

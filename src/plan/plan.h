@@ -111,6 +111,10 @@ size_t plan_options_check(const struct plan_template *t, const json_t *options,
                           const json_t *image_urls, struct plan_faults *faults,
                           json_t **ret_options);
 
+/* The same for options that need not be whole: what is missing is no fault, and null. For estimates. */
+size_t plan_options_check_given(const struct plan_template *t, const json_t *options,
+                                struct plan_faults *faults, json_t **ret_options);
+
 /* Whether `reference` is an http(s) URL without userinfo, or a data: URI, in form only. ERR_INVALID with a
  * sentence. Also for webhook URLs (`http_only`). */
 int plan_reference_check(const char *reference, bool http_only, struct err *err);
@@ -124,6 +128,10 @@ struct plan_price {
 
 /* List price for checked (or raw, unchecked) options. Cannot fail; unknown modes fall to the only price there is. */
 struct plan_price plan_price(const struct plan_template *t, const json_t *options);
+
+/* {"total_credits","breakdown":{"list_price":{..}|null,"applied","steps":[{"id","flow","credits"}]}}, the steps being those that
+ * these options leave. New reference. */
+json_t *plan_estimate(const struct plan_template *t, const json_t *options);
 
 /* Splits `used` credits over the template's steps so that the parts sum to it: shares by declared step credits,
  * the rest to the last step that ran. `ran[i]` says whether step i ran. Fills ret_shares[step_count]. */
@@ -202,6 +210,9 @@ size_t plan_catalog_count(const struct plan_catalog *catalog);
 const struct plan_template *plan_catalog_at(const struct plan_catalog *catalog,
                                             size_t index); /* by id */
 const struct plan_template *plan_catalog_find(const struct plan_catalog *catalog, const char *id);
+
+/* As it was written, `extends` and all; also of bases. Borrowed, NULL when there is none. */
+const json_t *plan_catalog_definition(const struct plan_catalog *catalog, const char *id);
 
 /* A row of GET /v2/workflow/templates; `detail` adds available_options, steps, outputs. New reference. */
 json_t *plan_template_summary(const struct plan_template *t, bool detail, int64_t version,

@@ -25,9 +25,10 @@ static const char *price_mode(const struct plan_template *t, const json_t *optio
     return mode ? mode : "";
 }
 
-/* Steps that options alone switch off, with those that need them, cost nothing; neither do fan-outs
- * over nothing. */
-static int64_t price_of_steps(const struct plan_template *t, const json_t *options)
+/* Marks the steps that options alone leave: the others, with those that need them, cost nothing; neither do fan-outs over
+ * nothing. Returns what the marked ones cost. */
+static int64_t price_mark_steps(const struct plan_template *t, const json_t *options,
+                                bool ret_left[PLAN_STEPS_MAX])
 {
     CLEANUP(arena) struct arena *a = arena_new();
     CLEANUP(json) json_t *filled = json_object();
@@ -42,8 +43,10 @@ static int64_t price_of_steps(const struct plan_template *t, const json_t *optio
         json_object_set(filled, option->key, value);
     }
     decide_skips(a, &view, outcomes);
-    for (size_t i = 0; i < t->step_count; i++)
-        total += outcomes[i].state == PLAN_STEP_PENDING ? t->steps[i].info.credits : 0;
+    for (size_t i = 0; i < t->step_count; i++) {
+        ret_left[i] = outcomes[i].state == PLAN_STEP_PENDING;
+        total += ret_left[i] ? t->steps[i].info.credits : 0;
+    }
     return total;
 }
 
@@ -52,8 +55,9 @@ struct plan_price plan_price(const struct plan_template *t, const json_t *option
     json_t *list = price_list(t);
     struct plan_price price = {.applied = "steps", .list_price = list};
     const char *mode = price_mode(t, options);
+    bool left[PLAN_STEPS_MAX];
     if (!list) {
-        price.total = price_of_steps(t, options);
+        price.total = price_mark_steps(t, options, left);
         return price;
     }
     /* The mode's own price; else the only one, of several the dearest. */
@@ -88,4 +92,22 @@ void plan_share_credits(const struct plan_template *t, const bool *ran, int64_t 
     }
     if (last >= 0)
         ret_shares[last] += left;
+}
+
+json_t *plan_estimate(const struct plan_template *t, const json_t *options)
+{
+    struct plan_price price = plan_price(t, options);
+    bool left[PLAN_STEPS_MAX];
+    json_t *steps = json_array();
+    price_mark_steps(t, options, left);
+    for (size_t i = 0; i < t->step_count; i++) {
+        const struct plan_step *step = &t->steps[i];
+        if (left[i])
+            json_array_append_new(steps,
+                                  json_pack("{s:s, s:s, s:i}", "id", step->id, "flow",
+                                            step->type->name, "credits", step->info.credits));
+    }
+    json_t *list = price.list_price ? json_deep_copy(price.list_price) : json_null();
+    return json_pack("{s:I, s:{s:o, s:s, s:o}}", "total_credits", (json_int_t)price.total,
+                     "breakdown", "list_price", list, "applied", price.applied, "steps", steps);
 }

@@ -197,7 +197,7 @@ def test_the_order_of_the_checks(server):
 
 @pytest.mark.parametrize("method,path,allow", [
     ("DELETE", "/health", "GET, HEAD"), ("POST", "/ready", "GET, HEAD"), ("PATCH", "/v2/assets", "POST"),
-    ("BREW", "/v2/workflow", None), ("POST", "/v2/workflow/templates", None), ("OPTIONS", f"/v2/workflow/{uuid.uuid4()}", None),
+    ("BREW", "/v2/workflow", None), ("PUT", "/v2/workflow/templates", None), ("OPTIONS", f"/v2/workflow/{uuid.uuid4()}", None),
     ("POST", "/media/a/b/c", "GET, HEAD"), ("TRACE", "/health", "GET, HEAD"),
 ])
 def test_other_methods_are_405(server, method, path, allow):

@@ -223,6 +223,32 @@ void store_input_add(struct store *store, const char *workflow_id, const char *u
 int store_input_find(struct store *store, struct arena *a, const char *workflow_id, const char *url,
                      const char **ret_sha256, struct err *err);
 
+/* --- templates that customers made ------------------------------------------------------------- */
+
+enum { STORE_TEMPLATES_MAX = 500 }; /* of one customer, deleted ones with them */
+
+struct store_template {
+    const char *customer, *id;
+    int64_t version;    /* from 1 */
+    const char *user;   /* who saved it */
+    int64_t created_at; /* of this version */
+    const char *json;   /* the flattened definition */
+};
+
+/* Saves the next version, which is active whatever was before; creates the customer when it does not exist. Reads customer, id,
+ * user and json. *ret_version is set before `done` and must live until then. ERR_CONFLICT above STORE_TEMPLATES_MAX. */
+void store_template_put(struct store *store, const struct store_template *template,
+                        int64_t *ret_version, store_done done, void *context);
+/* Makes it inactive; its versions stay. *ret_version as above: the last one. ERR_NOT_FOUND when none is active. */
+void store_template_remove(struct store *store, const char *customer, const char *id,
+                           int64_t *ret_version, store_done done, void *context);
+/* `version` 0: the newest. ERR_NOT_FOUND when it is not there or not active. Arena. */
+int store_template_get(struct store *store, struct arena *a, const char *customer, const char *id,
+                       int64_t version, struct store_template **ret_template, struct err *err);
+/* The newest versions of all that are active, in no order. Arena. */
+int store_template_list(struct store *store, struct arena *a, const char *customer,
+                        struct store_template **ret_templates, size_t *ret_count, struct err *err);
+
 /* --- assets ------------------------------------------------------------------------------------ */
 
 struct store_asset {

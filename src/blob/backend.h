@@ -4,9 +4,18 @@
 
 #include "blob/blob.h"
 
-/* First member of every store. */
+#include <pthread.h>
+
+enum { BLOB_HOLD_BUCKETS = 256 };
+
+struct blob_hold;
+
+/* First member of every store. A backend's open() fills in `backend`; the rest is blob.c's. */
 struct blob_store {
     const struct blob_backend *backend;
+    pthread_mutex_t hold_lock;
+    pthread_cond_t hold_changed;
+    struct blob_hold *holds[BLOB_HOLD_BUCKETS]; /* under hold_lock */
 };
 
 struct blob_backend {

@@ -1,7 +1,9 @@
 #include "blob/backend.h"
 
+#include "base/arena.h"
 #include "base/table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -38,20 +40,120 @@ static int blob_refuse(struct err *err)
     return err_set(err, ERR_NOT_FOUND, NULL, "There is no such file.");
 }
 
+/* --- holds -------------------------------------------------------------------------------------- */
+
+struct blob_hold {
+    struct blob_hold *next;
+    char sha256[SHA256_HEX_SIZE];
+    int count;
+    bool removing; /* then count is 0 */
+};
+
+static struct blob_hold **hold_place(struct blob_store *store, const char *sha256)
+{
+    unsigned bucket = 0;
+    for (int i = 0; i < 2; i++)
+        bucket =
+            bucket * 16 + (unsigned)(sha256[i] <= '9' ? sha256[i] - '0' : sha256[i] - 'a' + 10);
+    struct blob_hold **at = &store->holds[bucket % BLOB_HOLD_BUCKETS];
+    while (*at && strcmp((*at)->sha256, sha256) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+static struct blob_hold *hold_add(struct blob_hold **at, const char *sha256)
+{
+    struct blob_hold *hold = mem_alloc(sizeof(*hold));
+    memcpy(hold->sha256, sha256, SHA256_HEX_SIZE);
+    *at = hold;
+    return hold;
+}
+
+static void hold_drop(struct blob_hold **at)
+{
+    struct blob_hold *hold = *at;
+    *at = hold->next;
+    free(hold);
+}
+
+void blob_hold(struct blob_store *store, const char *sha256)
+{
+    struct blob_hold **at;
+    pthread_mutex_lock(&store->hold_lock);
+    while (*(at = hold_place(store, sha256)) && (*at)->removing)
+        pthread_cond_wait(&store->hold_changed, &store->hold_lock);
+    (*at ? *at : hold_add(at, sha256))->count++;
+    pthread_mutex_unlock(&store->hold_lock);
+}
+
+void blob_let_go(struct blob_store *store, const char *sha256)
+{
+    pthread_mutex_lock(&store->hold_lock);
+    struct blob_hold **at = hold_place(store, sha256);
+    assert(*at && (*at)->count > 0);
+    if (--(*at)->count == 0)
+        hold_drop(at);
+    pthread_mutex_unlock(&store->hold_lock);
+}
+
+int blob_remove_unused(struct blob_store *store, const char *sha256,
+                       int (*is_used)(void *context, const char *sha256, bool *ret_used,
+                                      struct err *err),
+                       void *context, struct err *err)
+{
+    bool used = true;
+    if (!sha256_hex_valid(sha256))
+        return 0;
+    pthread_mutex_lock(&store->hold_lock);
+    struct blob_hold **at = hold_place(store, sha256);
+    bool free_to_go = !*at;
+    if (free_to_go)
+        hold_add(at, sha256)->removing = true;
+    pthread_mutex_unlock(&store->hold_lock);
+    if (!free_to_go)
+        return err_set(err, ERR_CONFLICT, NULL, "The file is in use.");
+    int rc = is_used(context, sha256, &used, err);
+    if (rc == 0 && !used)
+        rc = store->backend->remove(store, sha256, err);
+    pthread_mutex_lock(&store->hold_lock);
+    hold_drop(hold_place(store, sha256));
+    pthread_cond_broadcast(&store->hold_changed);
+    pthread_mutex_unlock(&store->hold_lock);
+    return rc;
+}
+
+/* --- the backends ------------------------------------------------------------------------------- */
+
 int blob_open(const char *location, struct blob_store **ret_store, struct err *err)
 {
+    const struct blob_backend *backend = blob_backends[0];
     for (size_t i = 0; i < TABLE_SIZE(blob_backends); i++) {
         size_t length = strlen(blob_backends[i]->name);
-        if (strncmp(location, blob_backends[i]->name, length) == 0 && location[length] == ':')
-            return blob_backends[i]->open(location + length + 1, ret_store, err);
+        if (strncmp(location, blob_backends[i]->name, length) == 0 && location[length] == ':') {
+            backend = blob_backends[i];
+            location += length + 1;
+            break;
+        }
     }
-    return blob_backends[0]->open(location, ret_store, err);
+    int rc = backend->open(location, ret_store, err);
+    if (rc < 0)
+        return rc;
+    pthread_mutex_init(&(*ret_store)->hold_lock, NULL);
+    pthread_cond_init(&(*ret_store)->hold_changed, NULL);
+    return 0;
 }
 
 void blob_close(struct blob_store *store)
 {
-    if (store)
-        store->backend->close(store);
+    if (!store)
+        return;
+    for (size_t i = 0; i < BLOB_HOLD_BUCKETS; i++) {
+        while (store->holds[i])
+            hold_drop(&store->holds[i]);
+    }
+    pthread_mutex_destroy(&store->hold_lock);
+    pthread_cond_destroy(&store->hold_changed);
+    store->backend->close(store);
 }
 
 int blob_create(struct blob_store *store, int *ret_fd, struct err *err)
@@ -63,7 +165,13 @@ int blob_publish(struct blob_store *store, int fd, char ret_sha256[SHA256_HEX_SI
                  uint64_t *ret_size, struct err *err)
 {
     int rc = sha256_fd(fd, ret_sha256, ret_size, err);
-    return rc < 0 ? rc : store->backend->publish(store, fd, ret_sha256, err);
+    if (rc < 0)
+        return rc;
+    blob_hold(store, ret_sha256);
+    rc = store->backend->publish(store, fd, ret_sha256, err);
+    if (rc < 0)
+        blob_let_go(store, ret_sha256);
+    return rc;
 }
 
 int blob_put(struct blob_store *store, const void *bytes, size_t size,

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/sha256.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct blob_store;
@@ -37,6 +38,21 @@ int blob_get(struct blob_store *store, const char *sha256, int *ret_fd, uint64_t
 
 /* Removing what is not there is no error. */
 int blob_remove(struct blob_store *store, const char *sha256, struct err *err);
+
+/*
+ * A blob is published before the row that names it is committed. Between the two nobody may find it unused and remove it, so a
+ * publisher holds it (counted, in the memory of this process) until the row is there, or will never be. A blob that is never
+ * let go is only never removed.
+ */
+void blob_hold(struct blob_store *store, const char *sha256); /* waits while it is being removed */
+void blob_let_go(struct blob_store *store, const char *sha256);
+
+/* Removes a blob that nobody holds and nothing uses: `is_used` is asked while no hold can begin. ERR_CONFLICT when it is held, an
+ * error of `is_used` or of the removal; 0 when it is gone or stays because it is used. */
+int blob_remove_unused(struct blob_store *store, const char *sha256,
+                       int (*is_used)(void *context, const char *sha256, bool *ret_used,
+                                      struct err *err),
+                       void *context, struct err *err);
 
 /* Calls `visit` for every blob; stops and returns its value when that is not 0. For fsck and sweeps. */
 int blob_each(struct blob_store *store,

@@ -94,6 +94,9 @@ struct store_movement {
  * STORE_CREDIT_MAX. */
 int store_credit_move(struct store *store, const struct store_movement *movement, struct err *err);
 
+int store_replay_put(struct store *store, const char *customer, const struct store_replay *replay,
+                     struct err *err);
+
 int store_blob_use(struct store *store, const char *workflow_id, const char *sha256,
                    struct err *err);
 

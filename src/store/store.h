@@ -137,6 +137,8 @@ struct store_workflow {
     const char *result_json;                                 /* NULL until final */
     const char *error_json;                                  /* NULL */
     int64_t revision;                                        /* grows by 1 with every change */
+    bool has_max_credits;                                    /* the client's own limit */
+    int64_t max_credits;
 };
 
 /* State of one task: a step, or one item of a fan-out step. */
@@ -165,6 +167,7 @@ struct store_task {
     int64_t used_credits;
     int64_t duration_ms;
     int64_t started_at, finished_at;
+    int64_t revision; /* of the workflow when the task changed last; set by the store */
 };
 
 struct store_workflow_full {
@@ -173,11 +176,32 @@ struct store_workflow_full {
     size_t task_count;
 };
 
+/* What a request with an Idempotency-Key was answered, for those that come with the same one. */
+struct store_replay {
+    const char *key;
+    const char *body_sha256;
+    const char *answer; /* JSON text */
+};
+
+enum { STORE_REPLAY_LIFE_S = 24 * 3600 };
+
 /* One transaction: takes `price` from the balance with a "reserve" row (no row when price is 0) and inserts the
  * workflow in STORE_QUEUE with revision 1. ERR_INSUFFICIENT_CREDIT (message has no numbers; the caller adds them),
  * ERR_EXISTS, ERR_NOT_FOUND for the customer. */
 void store_workflow_create(struct store *store, const struct store_workflow *workflow,
                            store_done done, void *context);
+/* The same; `replay` (NULL for none) becomes durable together with the workflow. */
+void store_workflow_create_once(struct store *store, const struct store_workflow *workflow,
+                                const struct store_replay *replay, store_done done, void *context);
+
+/* ERR_NOT_FOUND when there is none that is younger than STORE_REPLAY_LIFE_S. Arena. */
+int store_replay_find(struct store *store, struct arena *a, const char *customer, const char *key,
+                      struct store_replay **ret_replay, struct err *err);
+/* Another answer for the same key; nothing happens when it is not there. */
+void store_replay_answer(struct store *store, const char *customer, const char *key,
+                         const char *answer, store_done done, void *context);
+/* Removes those whose time is over. */
+void store_replay_forget(struct store *store, store_done done, void *context);
 
 /* One step of the engine, atomically. Fields that do not change repeat the old value. */
 struct store_transition {
@@ -206,6 +230,51 @@ void store_workflow_transition(struct store *store, const struct store_transitio
 /* `customer` NULL: whoever owns it (engine). ERR_NOT_FOUND. Arena. */
 int store_workflow_get(struct store *store, struct arena *a, const char *customer, const char *id,
                        struct store_workflow_full **ret_workflow, struct err *err);
+
+/* What a list is narrowed to; zero bytes: everything. */
+struct store_workflow_filter {
+    bool has_status;
+    enum store_status status;
+    const char *template_id, *event_id;
+    int64_t created_after, created_before; /* wall us, exclusive; 0: none */
+    const char *before_id;                 /* those created before this one */
+};
+
+/* Newest first, `limit` 1 to 1000. Arena. */
+int store_workflow_list(struct store *store, struct arena *a, const char *customer,
+                        const struct store_workflow_filter *filter, int limit,
+                        struct store_workflow_full **ret_workflows, size_t *ret_count,
+                        struct err *err);
+
+/* What its owner may change. NULL and 0 keep what is there. */
+struct store_edit {
+    const char *customer, *workflow_id;
+    const char *title, *description, *visibility_status;
+    bool has_rating;
+    const char *rating; /* NULL takes it away */
+    int64_t delivered_at;
+};
+
+/* ERR_NOT_FOUND. */
+void store_workflow_edit(struct store *store, const struct store_edit *edit, store_done done,
+                         void *context);
+
+/* A final one goes back to STORE_QUEUE: what is missing of its price is reserved, tasks that failed or were dropped are ready
+ * again, the others stay. ERR_STALE, ERR_NOT_FOUND, ERR_INSUFFICIENT_CREDIT. */
+void store_workflow_retry(struct store *store, const char *workflow_id, int64_t expected_revision,
+                          store_done done, void *context);
+
+/* Hashes of blobs that a deleted object used; others may use them as well. */
+struct store_blobs {
+    struct arena *arena; /* the caller's, for the texts */
+    const char **hashes;
+    size_t count;
+};
+
+/* Removes a final workflow with all that belongs to it; *ret_blobs is filled before `done` and must live until then. ERR_NOT_FOUND,
+ * ERR_CONFLICT while it is not final. */
+void store_workflow_delete(struct store *store, const char *customer, const char *workflow_id,
+                           struct store_blobs *ret_blobs, store_done done, void *context);
 
 /* Ids of all that are not final, oldest first: what a starting engine takes up. */
 int store_workflow_unfinished(struct store *store, struct arena *a, const char *const **ret_ids,

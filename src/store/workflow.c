@@ -13,6 +13,7 @@ _Static_assert(STORE_QUEUE == 0 && STORE_PROCESSING == 1 && STORE_SUCCESS == 2,
 struct create_op {
     struct store_op op;
     struct store_workflow workflow;
+    struct store_replay replay; /* `key` NULL: none */
 };
 
 struct transition_op {
@@ -72,7 +73,8 @@ static int create_reserve(struct store *store, const struct store_workflow *work
 
 static int create_run(struct store *store, struct store_op *op, struct err *err)
 {
-    const struct store_workflow *w = &((const struct create_op *)op)->workflow;
+    const struct create_op *create = (const struct create_op *)op;
+    const struct store_workflow *w = &create->workflow;
     const char *definition;
     int rc = create_reserve(store, w, err);
     if (rc == 0)
@@ -85,8 +87,11 @@ static int create_run(struct store *store, struct store_op *op, struct err *err)
                       DB_TEXT(w->template_id), DB_INT(w->template_version), DB_TEXT(definition),
                       DB_TEXT(w->options_json), DB_TEXT(w->image_urls_json),
                       DB_TEXT(w->webhook_url), DB_TEXT(w->client_type), DB_TEXT(w->rating),
-                      DB_INT(w->delivered_at), DB_INT(w->price), DB_INT(w->created_at)),
+                      DB_INT(w->delivered_at), DB_INT(w->price), DB_INT(w->created_at),
+                      w->has_max_credits ? DB_INT(w->max_credits) : DB_TEXT(NULL)),
             NULL, err);
+    if (rc == 0 && create->replay.key)
+        rc = store_replay_put(store, w->customer, &create->replay, err);
     op->changed_id = w->id;
     op->changed_revision = 1;
     return rc;
@@ -94,6 +99,12 @@ static int create_run(struct store *store, struct store_op *op, struct err *err)
 
 void store_workflow_create(struct store *store, const struct store_workflow *workflow,
                            store_done done, void *context)
+{
+    store_workflow_create_once(store, workflow, NULL, done, context);
+}
+
+void store_workflow_create_once(struct store *store, const struct store_workflow *workflow,
+                                const struct store_replay *replay, store_done done, void *context)
 {
     assert(workflow->price >= 0);
     struct create_op *create = store_op_new(sizeof(*create), create_run, done, context);
@@ -116,8 +127,16 @@ void store_workflow_create(struct store *store, const struct store_workflow *wor
         .rating = store_op_text(op, workflow->rating),
         .delivered_at = workflow->delivered_at,
         .price = workflow->price,
+        .has_max_credits = workflow->has_max_credits,
+        .max_credits = workflow->max_credits,
         .created_at = workflow->created_at ? workflow->created_at : clock_wall_us(),
     };
+    if (replay)
+        create->replay = (struct store_replay){
+            .key = store_op_text(op, replay->key),
+            .body_sha256 = store_op_text(op, replay->body_sha256),
+            .answer = store_op_text(op, replay->answer),
+        };
     store_op_submit(store, op);
 }
 
@@ -169,18 +188,19 @@ static int transition_row(struct store *store, const struct store_transition *t,
     return rc == 0 && changes == 0 ? err_set_default(err, ERR_STALE) : rc;
 }
 
-static int transition_task(struct store *store, const char *workflow_id,
+static int transition_task(struct store *store, const struct store_transition *t,
                            const struct store_task *task, struct err *err)
 {
-    return db_run(
-        store->writer, QUERY_TASK_PUT,
-        DB_VALUES(DB_TEXT(workflow_id), DB_TEXT(task->step_id), DB_INT(task->item),
-                  DB_INT(task->item_count), DB_INT(task->position), DB_INT(task->state),
-                  DB_INT(task->attempt), DB_INT(task->not_before), DB_TEXT(task->params_json),
-                  DB_TEXT(task->result_json), DB_TEXT(task->error_json), DB_TEXT(task->reason),
-                  DB_TEXT(task->provider), DB_INT(task->used_credits), DB_INT(task->duration_ms),
-                  DB_INT(task->started_at), DB_INT(task->finished_at)),
-        NULL, err);
+    return db_run(store->writer, QUERY_TASK_PUT,
+                  DB_VALUES(DB_TEXT(t->workflow_id), DB_TEXT(task->step_id), DB_INT(task->item),
+                            DB_INT(task->item_count), DB_INT(task->position), DB_INT(task->state),
+                            DB_INT(task->attempt), DB_INT(task->not_before),
+                            DB_TEXT(task->params_json), DB_TEXT(task->result_json),
+                            DB_TEXT(task->error_json), DB_TEXT(task->reason),
+                            DB_TEXT(task->provider), DB_INT(task->used_credits),
+                            DB_INT(task->duration_ms), DB_INT(task->started_at),
+                            DB_INT(task->finished_at), DB_INT(t->expected_revision + 1)),
+                  NULL, err);
 }
 
 static int transition_run(struct store *store, struct store_op *op, struct err *err)
@@ -203,7 +223,7 @@ static int transition_run(struct store *store, struct store_op *op, struct err *
     if (rc == 0)
         rc = transition_row(store, t, &head, err);
     for (size_t i = 0; rc == 0 && i < t->task_count; i++)
-        rc = transition_task(store, t->workflow_id, &t->tasks[i], err);
+        rc = transition_task(store, t, &t->tasks[i], err);
     for (size_t i = 0; rc == 0 && i < t->blob_count; i++)
         rc = store_blob_use(store, t->workflow_id, t->blobs[i], err);
     op->changed_id = t->workflow_id;

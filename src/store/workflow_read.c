@@ -2,6 +2,7 @@
 
 #include "base/table.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const char *const status_texts[] = {
@@ -55,6 +56,8 @@ static void workflow_read(struct db_rows *rows, struct arena *a, struct store_wo
         .result_json = db_text(rows, a, 24),
         .error_json = db_text(rows, a, 25),
         .revision = db_int(rows, 26),
+        .has_max_credits = db_int(rows, 27) >= 0,
+        .max_credits = db_int(rows, 27),
     };
 }
 
@@ -77,6 +80,7 @@ static void task_read(struct db_rows *rows, struct arena *a, struct store_task *
         .duration_ms = db_int(rows, 13),
         .started_at = db_int(rows, 14),
         .finished_at = db_int(rows, 15),
+        .revision = db_int(rows, 16),
     };
 }
 
@@ -137,6 +141,50 @@ int store_workflow_get(struct store *store, struct arena *a, const char *custome
         return err_set(err, ERR_NOT_FOUND, NULL, "There is no such workflow.");
     *ret_workflow = full;
     return 0;
+}
+
+static int workflow_read_list(struct db *db, struct arena *a, const char *customer,
+                              const struct store_workflow_filter *filter, int limit,
+                              struct store_workflow_full *list, size_t *ret_count, struct err *err)
+{
+    CLEANUP(db_rows) struct db_rows rows;
+    int rc =
+        db_query(db, QUERY_WORKFLOW_LIST,
+                 DB_VALUES(DB_TEXT(customer), DB_INT(filter->has_status ? (int)filter->status : -1),
+                           DB_TEXT(filter->template_id), DB_TEXT(filter->event_id),
+                           DB_INT(filter->created_after ? filter->created_after : INT64_MIN),
+                           DB_INT(filter->created_before ? filter->created_before : INT64_MAX),
+                           DB_TEXT(filter->before_id ? filter->before_id : "g"), DB_INT(limit)),
+                 &rows, err);
+    for (; rc == 1; rc = db_next(&rows, err))
+        workflow_read(&rows, a, &list[(*ret_count)++].workflow);
+    return rc;
+}
+
+int store_workflow_list(struct store *store, struct arena *a, const char *customer,
+                        const struct store_workflow_filter *filter, int limit,
+                        struct store_workflow_full **ret_workflows, size_t *ret_count,
+                        struct err *err)
+{
+    enum { LIMIT_MAX = 1000 };
+    struct db *db;
+    assert(limit >= 1 && limit <= LIMIT_MAX);
+    struct store_workflow_full *list = arena_array(a, (size_t)limit, sizeof(*list));
+    size_t count = 0;
+    int rc = store_reader_borrow(store, &db, err);
+    if (rc < 0)
+        return rc;
+    rc = db_transact(db, DB_BEGIN_READ, err);
+    if (rc == 0) {
+        rc = workflow_read_list(db, a, customer, filter, limit, list, &count, err);
+        for (size_t i = 0; rc == 0 && i < count; i++)
+            rc = workflow_read_tasks(db, a, &list[i], err);
+        db_transact(db, DB_ROLLBACK, NULL);
+    }
+    store_reader_return(store, db);
+    *ret_workflows = list;
+    *ret_count = count;
+    return rc;
 }
 
 int store_workflow_unfinished(struct store *store, struct arena *a, const char *const **ret_ids,

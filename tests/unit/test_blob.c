@@ -261,6 +261,98 @@ static void test_threads_publish_the_same_bytes(void **state)
     assert_int_equal(totals[0], 30);
 }
 
+/* --- holds -------------------------------------------------------------------------------------- */
+
+struct removal {
+    struct blob_store *store;
+    const char *sha256;
+    bool used;
+    int rc, asked;
+    pthread_t publisher;
+    bool publish_meanwhile, published;
+};
+
+static void *publish_again(void *context)
+{
+    struct removal *removal = context;
+    char sha256[SHA256_HEX_SIZE];
+    assert_int_equal(blob_put(removal->store, "hello", 5, sha256, NULL), 0);
+    assert_string_equal(sha256, removal->sha256);
+    removal->published = true;
+    return NULL;
+}
+
+static int removal_is_used(void *context, const char *sha256, bool *ret_used, struct err *err)
+{
+    struct removal *removal = context;
+    assert_string_equal(sha256, removal->sha256);
+    removal->asked++;
+    *ret_used = removal->used;
+    if (removal->publish_meanwhile) {
+        assert_int_equal(pthread_create(&removal->publisher, NULL, publish_again, removal), 0);
+        usleep(50000);
+        assert_false(removal->published); /* it waits until the removal is over */
+    }
+    return removal->rc < 0 ? err_set_default(err, removal->rc) : 0;
+}
+
+static int remove_unused(struct removal *removal)
+{
+    return blob_remove_unused(removal->store, removal->sha256, removal_is_used, removal, NULL);
+}
+
+static bool blob_is_there(struct blob_store *store, const char *sha256)
+{
+    int fd;
+    if (blob_get(store, sha256, &fd, NULL, NULL) < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
+static void test_what_is_held_or_used_stays(void **state)
+{
+    const struct room *room = *state;
+    char sha256[SHA256_HEX_SIZE];
+    struct removal removal = {.store = room->store, .sha256 = sha256};
+    assert_int_equal(blob_put(room->store, "hello", 5, sha256, NULL), 0);
+    blob_hold(room->store, sha256);
+    assert_int_equal(remove_unused(&removal), ERR_CONFLICT);
+    blob_let_go(room->store, sha256);
+    assert_int_equal(remove_unused(&removal), ERR_CONFLICT);
+    assert_int_equal(removal.asked, 0);
+    blob_let_go(room->store, sha256);
+    removal.used = true;
+    assert_int_equal(remove_unused(&removal), 0);
+    removal.rc = ERR_STORAGE;
+    assert_int_equal(remove_unused(&removal), ERR_STORAGE);
+    assert_int_equal(removal.asked, 2);
+    assert_true(blob_is_there(room->store, sha256));
+    removal.rc = 0;
+    removal.used = false;
+    assert_int_equal(remove_unused(&removal), 0);
+    assert_false(blob_is_there(room->store, sha256));
+    assert_int_equal(remove_unused(&removal), 0); /* nothing there is no error */
+    removal.sha256 = "../../etc/passwd";
+    assert_int_equal(remove_unused(&removal), 0);
+    assert_int_equal(removal.asked, 4);
+}
+
+static void test_a_publisher_waits_for_a_removal(void **state)
+{
+    const struct room *room = *state;
+    char sha256[SHA256_HEX_SIZE];
+    struct removal removal = {.store = room->store, .sha256 = sha256, .publish_meanwhile = true};
+    assert_int_equal(blob_put(room->store, "hello", 5, sha256, NULL), 0);
+    blob_let_go(room->store, sha256);
+    assert_int_equal(remove_unused(&removal), 0);
+    pthread_join(removal.publisher, NULL);
+    assert_true(removal.published);
+    assert_true(blob_is_there(room->store, sha256)); /* linked anew, and held */
+    removal.publish_meanwhile = false;
+    assert_int_equal(remove_unused(&removal), ERR_CONFLICT);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, room_new, room_free)
@@ -272,6 +364,8 @@ int main(void)
         TEST(test_a_full_disk_leaves_nothing),
         TEST(test_old_leftovers_are_swept),
         TEST(test_threads_publish_the_same_bytes),
+        TEST(test_what_is_held_or_used_stays),
+        TEST(test_a_publisher_waits_for_a_removal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,6 +138,7 @@ static void input_errand_done(struct engine *engine, struct errand *errand)
     struct run *run = input->run;
     (void)engine;
     if (publish->rc == 0) {
+        run_hold(run, publish->sha256);
         input_ready(input, publish->sha256);
         input_record(input, publish->size);
     } else {
@@ -287,6 +288,8 @@ static void input_begin(struct run_input *input)
     int rc = media_url_verify(settings->media_secret, input->url, clock_wall_us() / 1000000, &own,
                               &fault);
     if (rc == 0) {
+        blob_hold(settings->blobs, own.sha256);
+        run_hold(run, own.sha256);
         input_ready(input, own.sha256);
         if (own.owner != MEDIA_WORKFLOW || strcmp(own.id, run->workflow.id) != 0)
             input_record(input, 0);

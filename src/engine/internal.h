@@ -135,6 +135,9 @@ struct run {
     int committed_progress;
     int64_t progress_at; /* monotonic us of the last progress transition */
     struct timer progress_timer, commit_timer;
+    char (*held)[SHA256_HEX_SIZE]; /* blobs that are let go with the run */
+    size_t held_count;
+    bool submitted_again; /* a client retried it while this run was still on its way out */
     char *result_json, *error_json;
     const char *ledger_kind;
     int64_t ledger_amount;
@@ -153,6 +156,8 @@ void run_cancel(struct run *run);
 void run_succeed(struct run *run);
 /* Ready tasks for every item of a step, which is decided then. */
 struct task *run_make_tasks(struct run *run, size_t step, int count);
+/* A blob that the run published: held until its row is committed or the run is over. */
+void run_hold(struct run *run, const char *sha256);
 /* After a reference was given back; frees a run that is over. The run may be gone afterwards. */
 void run_unreference(struct run *run);
 void run_free(struct run *run);

@@ -13,7 +13,8 @@ enum machine_run_event {
     MACHINE_RUN_BEGIN,
     MACHINE_RUN_SUCCEED,
     MACHINE_RUN_FAIL,
-    MACHINE_RUN_CANCEL
+    MACHINE_RUN_CANCEL,
+    MACHINE_RUN_RETRY /* a client asks for it; store_workflow_retry() does it */
 };
 
 enum machine_task_event {
@@ -29,7 +30,8 @@ enum machine_effect {
     MACHINE_RELEASE = 2,    /* the unspent ones go back */
     MACHINE_STOP_TASKS = 4, /* running tasks are cancelled, waiting ones dropped */
     MACHINE_WAIT = 8,       /* the task waits for its next attempt */
-    MACHINE_FAIL_RUN = 16   /* the workflow gets MACHINE_RUN_FAIL */
+    MACHINE_FAIL_RUN = 16,  /* the workflow gets MACHINE_RUN_FAIL */
+    MACHINE_RESERVE = 32    /* what went back of the price is reserved again */
 };
 
 /* False when the event does not apply in that state; nothing is set then. */

@@ -41,9 +41,25 @@ static void run_unlink(struct run *run)
     run->engine->active--;
 }
 
+void run_hold(struct run *run, const char *sha256)
+{
+    run->held = mem_resize(run->held, run->held_count + 1, sizeof(*run->held));
+    memcpy(run->held[run->held_count++], sha256, SHA256_HEX_SIZE);
+}
+
+static void run_let_go(struct run *run)
+{
+    for (size_t i = 0; i < run->held_count; i++)
+        blob_let_go(run->engine->settings.blobs, run->held[i]);
+    free(run->held);
+}
+
 void run_free(struct run *run)
 {
     run_unlink(run);
+    run_let_go(run);
+    if (run->submitted_again)
+        engine_submit(run->engine, run->workflow.id);
     timer_clear(run->engine, &run->progress_timer);
     timer_clear(run->engine, &run->commit_timer);
     for (size_t i = 0; i < run->step_count; i++) {
@@ -189,14 +205,17 @@ static int run_load(struct run *run, const struct store_workflow_full *stored, s
 
 int run_begin(struct engine *engine, const char *workflow_id)
 {
-    struct arena *a = arena_new();
     struct store_workflow_full *stored;
     struct err err;
-    int rc = run_find(engine, workflow_id)
-                 ? ERR_EXISTS
-                 : store_workflow_get(engine->settings.store, a, NULL, workflow_id, &stored, &err);
+    struct run *known = run_find(engine, workflow_id);
+    if (known) {
+        known->submitted_again |= known->over;
+        return;
+    }
+    struct arena *a = arena_new();
+    int rc = store_workflow_get(engine->settings.store, a, NULL, workflow_id, &stored, &err);
     if (rc < 0 || machine_run_final(stored->workflow.status)) {
-        if (rc < 0 && rc != ERR_EXISTS)
+        if (rc < 0)
             log_line(LOG_ERROR, "a workflow cannot be read", "workflow", workflow_id, "reason",
                      err.message, NULL);
         arena_free(a);

@@ -427,10 +427,18 @@ static void publish_done(struct engine *engine, struct errand *errand)
     struct publish *publish = (struct publish *)errand;
     struct task *task = publish->task;
     struct run *run = task->run;
+    size_t index;
+    json_t *result;
     (void)engine;
     for (size_t i = 0; i < TABLE_SIZE(publish->fds); i++) {
         if (publish->fds[i] >= 0)
             close(publish->fds[i]);
+    }
+    json_array_foreach(publish->results, index, result)
+    {
+        const char *blob = json_member_string(result, "blob");
+        if (blob)
+            run_hold(run, blob);
     }
     if (publish->rc == 0) {
         task_succeed(task, publish->results, publish->provider);

@@ -24,6 +24,19 @@ static void test_final_states_never_change(void **state)
     assert_false(machine_run_final(STORE_PROCESSING));
 }
 
+static void test_only_what_failed_or_was_cancelled_is_retried(void **state)
+{
+    (void)state;
+    for (int from = STORE_QUEUE; from <= STORE_CANCEL; from++) {
+        enum store_status next = STORE_PROCESSING;
+        unsigned effects = 0;
+        bool taken = machine_run((enum store_status)from, MACHINE_RUN_RETRY, &next, &effects);
+        assert_int_equal(taken, from == STORE_FAIL || from == STORE_CANCEL);
+        assert_int_equal(next, taken ? STORE_QUEUE : STORE_PROCESSING);
+        assert_int_equal(effects, taken ? MACHINE_RESERVE : 0);
+    }
+}
+
 /* Credits reserved at creation move exactly once on every way to an end. */
 static void test_every_end_settles_or_releases(void **state)
 {
@@ -93,6 +106,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_final_states_never_change),
+        cmocka_unit_test(test_only_what_failed_or_was_cancelled_is_retried),
         cmocka_unit_test(test_every_end_settles_or_releases),
         cmocka_unit_test(test_tasks_leave_ready_only),
         cmocka_unit_test(test_what_follows_a_failure),

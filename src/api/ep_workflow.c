@@ -89,7 +89,7 @@ void ep_workflow_read(struct api_call *call)
         reply_faults(call, "query", &faults);
     else if (!open)
         workflow_answer(call, id);
-    else if (wait_add(call->api->room, call, id, seconds, &err) < 0)
+    else if (wait_add(call->api->room, call, id, seconds, workflow_answer, &err) < 0)
         reply_error(call, &err);
 }
 
@@ -250,7 +250,8 @@ static void workflow_created(void *context, int rc, const struct err *err)
     }
     engine_submit(call->api->settings.engine, creation->workflow.id);
     if (creation->wait_seconds == 0 ||
-        wait_add(call->api->room, call, creation->workflow.id, creation->wait_seconds, &fault) < 0)
+        wait_add(call->api->room, call, creation->workflow.id, creation->wait_seconds,
+                 workflow_answer, &fault) < 0)
         reply_text(call, 200, creation->answer, creation->answer_size);
 }
 

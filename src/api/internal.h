@@ -111,10 +111,22 @@ int wait_new(struct api *api, struct wait_room **ret_room, struct err *err);
 /* Answers all who wait, finishes the work and ends the thread. */
 void wait_stop(struct wait_room *room);
 void wait_free(struct wait_room *room); /* after wait_stop(); NULL allowed */
-/* Keeps the call until the workflow is final or `seconds` are over, then answers with the object as it is.
+/* Somebody who is shown a workflow whenever it may have changed. First member of the owner's record. */
+struct wait_member {
+    struct wait_member *next; /* the room's */
+    int64_t until;            /* monotonic us: looked at then in any case; set again by look() */
+    /* On the room's thread; `full` is NULL when the workflow is gone. False: it has left, and freed itself. */
+    bool (*look)(struct wait_member *member, const struct store_workflow_full *full);
+};
+/* look() follows soon, and after every commit. ERR_RATE_LIMITED when too many wait. */
+int wait_join(struct wait_room *room, struct wait_member *member, const char *workflow_id,
+              struct err *err);
+bool wait_is_stopping(struct wait_room *room); /* then everybody leaves */
+
+/* Keeps the call until the workflow is final or `seconds` are over, then answers on the room's thread.
  * ERR_RATE_LIMITED when too many wait. */
 int wait_add(struct wait_room *room, struct api_call *call, const char *workflow_id, int seconds,
-             struct err *err);
+             void (*answer)(struct api_call *call, const char *workflow_id), struct err *err);
 void wait_changed(struct wait_room *room,
                   const char *workflow_id); /* any thread, never blocks for long */
 /* Runs `work` on the room's thread. */

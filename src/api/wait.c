@@ -3,23 +3,26 @@
 #include "base/clock.h"
 #include "engine/machine.h"
 
-#include <errno.h>
 #include <string.h>
 
 /*
- * DESIGN. One thread answers those who wait: it wakes when a commit changed a workflow that somebody waits for, and every
- * WAIT_TICK_MS while anybody waits at all, to look for those whose time is over. It also does the few blocking things of the
- * API (making an upload durable). Waiters stand in buckets by the workflow's id; a waiting request costs its connection and a
- * small record, no thread.
+ * DESIGN. One thread looks after everybody who waits for news of a workflow: requests that are held, and event streams. They are
+ * members of a topic, the workflow's id. A commit marks the topic; the thread reads the workflow once and shows it to all members
+ * of it. It sleeps until a topic is marked or the first member's time has come; those times are rounded, so that ten thousand
+ * members wake it a few times a second at most. A member costs its connection and a small record, no thread.
+ *
+ * While a topic is looked at its members are taken out of it, without the lock. What is committed meanwhile marks the topic again.
+ *
+ * The thread also does the few blocking things of the API, such as making an upload durable.
  */
-enum { WAIT_BUCKETS = 1024, WAIT_TICK_MS = 200, WAIT_SECONDS_MAX = 60 };
+enum { WAIT_BUCKETS = 1024, WAIT_SECONDS_MAX = 60, WAIT_ROUND_US = 50000 };
 
-struct waiter {
-    struct waiter *next;
-    struct api_call *call;
+struct topic {
+    struct topic *next;        /* in its bucket */
+    struct topic *next_marked; /* in the room's list, while `marked` */
     char id[UUID_TEXT_SIZE];
-    int64_t until; /* monotonic us */
-    bool look;     /* its workflow has changed */
+    struct wait_member *members;
+    bool marked;
 };
 
 struct wait_work {
@@ -33,58 +36,195 @@ struct wait_room {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t news;
-    struct waiter *buckets[WAIT_BUCKETS]; /* under lock, as all below */
-    int waiters;
+    struct topic *buckets[WAIT_BUCKETS]; /* under lock, as all below */
+    struct topic *marked_first, *marked_last;
+    int members;
+    /* monotonic us; the first time that a member asked for, INT64_MAX without one */
+    int64_t next_time;
     struct wait_work *work_first, *work_last;
-    bool changed, stopping;
+    bool stopping;
 };
 
-static size_t wait_bucket(const char *id)
+/* --- topics -------------------------------------------------------------------------------------- */
+
+static struct topic **topic_place(struct wait_room *room, const char *id)
 {
     uint32_t hash = 2166136261u;
-    for (; *id; id++)
-        hash = (hash ^ (unsigned char)*id) * 16777619u;
-    return hash % (uint32_t)WAIT_BUCKETS;
+    for (const char *c = id; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    struct topic **at = &room->buckets[hash % (uint32_t)WAIT_BUCKETS];
+    while (*at && strcmp((*at)->id, id) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+/* Under lock. */
+static void topic_mark(struct wait_room *room, struct topic *topic)
+{
+    if (topic->marked)
+        return;
+    topic->marked = true;
+    topic->next_marked = NULL;
+    if (room->marked_last)
+        room->marked_last->next_marked = topic;
+    else
+        room->marked_first = topic;
+    room->marked_last = topic;
+    pthread_cond_signal(&room->news);
 }
 
 void wait_changed(struct wait_room *room, const char *workflow_id)
 {
     pthread_mutex_lock(&room->lock);
-    for (struct waiter *waiter = room->buckets[wait_bucket(workflow_id)]; waiter;
-         waiter = waiter->next) {
-        if (strcmp(waiter->id, workflow_id) == 0) {
-            waiter->look = true;
-            room->changed = true;
-        }
-    }
-    if (room->changed)
-        pthread_cond_signal(&room->news);
+    struct topic *topic = *topic_place(room, workflow_id);
+    if (topic)
+        topic_mark(room, topic);
     pthread_mutex_unlock(&room->lock);
 }
 
-int wait_add(struct wait_room *room, struct api_call *call, const char *workflow_id, int seconds,
-             struct err *err)
+static void room_expect(struct wait_room *room, int64_t until)
 {
-    struct waiter *waiter = mem_alloc(sizeof(*waiter));
-    waiter->call = call;
-    memcpy(waiter->id, workflow_id, strnlen(workflow_id, sizeof(waiter->id) - 1));
-    waiter->until = clock_monotonic_us() + (int64_t)seconds * 1000000;
-    waiter->look = true; /* it may have ended between the read and now */
+    int64_t rounded = (until + WAIT_ROUND_US - 1) / WAIT_ROUND_US * WAIT_ROUND_US;
+    if (rounded >= room->next_time)
+        return;
+    room->next_time = rounded;
+    pthread_cond_signal(&room->news);
+}
+
+int wait_join(struct wait_room *room, struct wait_member *member, const char *workflow_id,
+              struct err *err)
+{
     pthread_mutex_lock(&room->lock);
-    bool full = room->stopping || room->waiters >= room->api->settings.waits_max;
+    bool full = room->stopping || room->members >= room->api->settings.waits_max;
     if (!full) {
-        struct waiter **bucket = &room->buckets[wait_bucket(waiter->id)];
-        waiter->next = *bucket;
-        *bucket = waiter;
-        room->waiters++;
-        room->changed = true;
-        pthread_cond_signal(&room->news);
+        struct topic **place = topic_place(room, workflow_id);
+        if (!*place) {
+            *place = mem_alloc(sizeof(**place));
+            memcpy((*place)->id, workflow_id, strnlen(workflow_id, UUID_TEXT_SIZE - 1));
+        }
+        member->next = (*place)->members;
+        (*place)->members = member;
+        room->members++;
+        room_expect(room, member->until);
+        topic_mark(room, *place); /* it may have changed between the caller's read and now */
     }
     pthread_mutex_unlock(&room->lock);
-    if (!full)
-        return 0;
-    free(waiter);
-    return err_set(err, ERR_RATE_LIMITED, NULL, "Too many requests wait already.");
+    return full ? err_set(err, ERR_RATE_LIMITED, NULL, "Too many requests wait already.") : 0;
+}
+
+/* --- the thread ---------------------------------------------------------------------------------- */
+
+/* Shows the workflow to the members; those that stay. */
+static struct wait_member *members_look(struct wait_room *room, const char *id,
+                                        struct wait_member *members, int *ret_left)
+{
+    CLEANUP(arena) struct arena *a = arena_new();
+    struct store_workflow_full *full;
+    struct wait_member *kept = NULL;
+    if (store_workflow_get(room->api->settings.store, a, NULL, id, &full, NULL) < 0)
+        full = NULL;
+    while (members) {
+        struct wait_member *member = members;
+        members = member->next;
+        if (!member->look(member, full)) {
+            ++*ret_left;
+            continue;
+        }
+        member->next = kept;
+        kept = member;
+    }
+    return kept;
+}
+
+/* Under lock, which is given up in between. */
+static void topic_look(struct wait_room *room, struct topic *topic)
+{
+    struct wait_member *members = topic->members;
+    int left = 0;
+    topic->members = NULL;
+    pthread_mutex_unlock(&room->lock);
+    members = members_look(room, topic->id, members, &left);
+    pthread_mutex_lock(&room->lock);
+    room->members -= left;
+    while (members) {
+        struct wait_member *member = members;
+        members = member->next;
+        member->next = topic->members;
+        topic->members = member;
+        room_expect(room, member->until);
+    }
+    if (!topic->members && !topic->marked) {
+        struct topic **place = topic_place(room, topic->id);
+        *place = topic->next;
+        free(topic);
+    }
+}
+
+/* Under lock. Marks the topics with a member whose time has come. */
+static void room_mark_due(struct wait_room *room)
+{
+    int64_t now = clock_monotonic_us();
+    if (now < room->next_time && !room->stopping)
+        return;
+    room->next_time = INT64_MAX;
+    for (size_t i = 0; i < WAIT_BUCKETS; i++) {
+        for (struct topic *topic = room->buckets[i]; topic; topic = topic->next) {
+            for (struct wait_member *member = topic->members; member; member = member->next) {
+                if (member->until <= now || room->stopping)
+                    topic_mark(room, topic);
+                else
+                    room_expect(room, member->until);
+            }
+        }
+    }
+}
+
+static void room_sleep(struct wait_room *room)
+{
+    if (room->next_time == INT64_MAX) {
+        pthread_cond_wait(&room->news, &room->lock);
+        return;
+    }
+    const struct timespec until = {.tv_sec = room->next_time / 1000000,
+                                   .tv_nsec = room->next_time % 1000000 * 1000};
+    pthread_cond_timedwait(&room->news, &room->lock, &until);
+}
+
+static void room_do_work(struct wait_room *room)
+{
+    struct wait_work *work = room->work_first;
+    room->work_first = room->work_last = NULL;
+    pthread_mutex_unlock(&room->lock);
+    while (work) {
+        struct wait_work *next = work->next;
+        work->work(work->call);
+        free(work);
+        work = next;
+    }
+    pthread_mutex_lock(&room->lock);
+}
+
+static void *wait_main(void *context)
+{
+    struct wait_room *room = context;
+    pthread_mutex_lock(&room->lock);
+    while (!room->stopping || room->members > 0 || room->work_first) {
+        room_mark_due(room);
+        if (room->work_first) {
+            room_do_work(room);
+        } else if (room->marked_first) {
+            struct topic *topic = room->marked_first;
+            room->marked_first = topic->next_marked;
+            if (!room->marked_first)
+                room->marked_last = NULL;
+            topic->marked = false;
+            topic_look(room, topic);
+        } else {
+            room_sleep(room);
+        }
+    }
+    pthread_mutex_unlock(&room->lock);
+    return NULL;
 }
 
 void wait_run(struct wait_room *room, void (*work)(struct api_call *call), struct api_call *call)
@@ -102,104 +242,12 @@ void wait_run(struct wait_room *room, void (*work)(struct api_call *call), struc
     pthread_mutex_unlock(&room->lock);
 }
 
-static bool wait_is_final(struct wait_room *room, const char *id)
-{
-    CLEANUP(arena) struct arena *a = arena_new();
-    struct store_workflow_full *full;
-    return store_workflow_get(room->api->settings.store, a, NULL, id, &full, NULL) < 0 ||
-           machine_run_final(full->workflow.status);
-}
-
-/* Takes out those whose time is over, and those whose workflow may have ended. Under lock. */
-static struct waiter *wait_take(struct wait_room *room)
-{
-    struct waiter *taken = NULL;
-    int64_t now = clock_monotonic_us();
-    for (size_t i = 0; i < WAIT_BUCKETS; i++) {
-        struct waiter **at = &room->buckets[i];
-        while (*at) {
-            struct waiter *waiter = *at;
-            if (!waiter->look && waiter->until > now && !room->stopping) {
-                at = &waiter->next;
-                continue;
-            }
-            *at = waiter->next;
-            waiter->next = taken;
-            taken = waiter;
-            room->waiters--;
-        }
-    }
-    return taken;
-}
-
-static void wait_put_back(struct wait_room *room, struct waiter *waiter)
+bool wait_is_stopping(struct wait_room *room)
 {
     pthread_mutex_lock(&room->lock);
-    struct waiter **bucket = &room->buckets[wait_bucket(waiter->id)];
-    waiter->next = *bucket;
-    *bucket = waiter;
-    room->waiters++;
+    bool stopping = room->stopping;
     pthread_mutex_unlock(&room->lock);
-}
-
-/* A change that is committed while a waiter is out of its bucket would be missed: so it goes back first with `look` cleared, and
- * whoever finds the workflow final afterwards takes it out again. */
-static void wait_answer(struct wait_room *room, struct waiter *taken)
-{
-    while (taken) {
-        struct waiter *waiter = taken;
-        taken = waiter->next;
-        if (waiter->until <= clock_monotonic_us() || room->stopping ||
-            wait_is_final(room, waiter->id)) {
-            workflow_answer(waiter->call, waiter->id);
-            free(waiter);
-        } else {
-            waiter->look = false;
-            wait_put_back(room, waiter);
-            if (wait_is_final(room, waiter->id))
-                wait_changed(room, waiter->id);
-        }
-    }
-}
-
-static void wait_sleep(struct wait_room *room)
-{
-    if (room->waiters == 0) {
-        pthread_cond_wait(&room->news, &room->lock);
-        return;
-    }
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += WAIT_TICK_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    pthread_cond_timedwait(&room->news, &room->lock, &until);
-}
-
-static void *wait_main(void *context)
-{
-    struct wait_room *room = context;
-    pthread_mutex_lock(&room->lock);
-    for (;;) {
-        if (!room->changed && !room->work_first && !room->stopping)
-            wait_sleep(room);
-        room->changed = false;
-        struct wait_work *work = room->work_first;
-        room->work_first = room->work_last = NULL;
-        struct waiter *taken = wait_take(room);
-        bool end = room->stopping && !work && !taken;
-        pthread_mutex_unlock(&room->lock);
-        while (work) {
-            struct wait_work *next = work->next;
-            work->work(work->call);
-            free(work);
-            work = next;
-        }
-        wait_answer(room, taken);
-        if (end)
-            return NULL;
-        pthread_mutex_lock(&room->lock);
-    }
+    return stopping;
 }
 
 int wait_new(struct api *api, struct wait_room **ret_room, struct err *err)
@@ -207,6 +255,7 @@ int wait_new(struct api *api, struct wait_room **ret_room, struct err *err)
     struct wait_room *room = mem_alloc(sizeof(*room));
     pthread_condattr_t attributes;
     room->api = api;
+    room->next_time = INT64_MAX;
     pthread_mutex_init(&room->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -235,9 +284,51 @@ void wait_free(struct wait_room *room)
 {
     if (!room)
         return;
+    for (size_t i = 0; i < WAIT_BUCKETS; i++) {
+        while (room->buckets[i]) {
+            struct topic *next = room->buckets[i]->next;
+            free(room->buckets[i]);
+            room->buckets[i] = next;
+        }
+    }
     pthread_mutex_destroy(&room->lock);
     pthread_cond_destroy(&room->news);
     free(room);
+}
+
+/* --- requests that are held ---------------------------------------------------------------------- */
+
+struct waiter {
+    struct wait_member member;
+    struct api_call *call;
+    void (*answer)(struct api_call *call, const char *workflow_id);
+    char id[UUID_TEXT_SIZE];
+};
+
+static bool waiter_look(struct wait_member *member, const struct store_workflow_full *full)
+{
+    struct waiter *waiter = (struct waiter *)member;
+    if (full && !machine_run_final(full->workflow.status) && member->until > clock_monotonic_us() &&
+        !wait_is_stopping(waiter->call->api->room))
+        return true;
+    waiter->answer(waiter->call, waiter->id);
+    free(waiter);
+    return false;
+}
+
+int wait_add(struct wait_room *room, struct api_call *call, const char *workflow_id, int seconds,
+             void (*answer)(struct api_call *call, const char *workflow_id), struct err *err)
+{
+    struct waiter *waiter = mem_alloc(sizeof(*waiter));
+    waiter->member.look = waiter_look;
+    waiter->member.until = clock_monotonic_us() + (int64_t)seconds * 1000000;
+    waiter->call = call;
+    waiter->answer = answer;
+    memcpy(waiter->id, workflow_id, strnlen(workflow_id, sizeof(waiter->id) - 1));
+    int rc = wait_join(room, &waiter->member, workflow_id, err);
+    if (rc < 0)
+        free(waiter);
+    return rc;
 }
 
 /* "wait=10" among the preferences of RFC 7240. */

@@ -210,7 +210,7 @@ int run_begin(struct engine *engine, const char *workflow_id)
     struct run *known = run_find(engine, workflow_id);
     if (known) {
         known->submitted_again |= known->over;
-        return;
+        return 0;
     }
     struct arena *a = arena_new();
     int rc = store_workflow_get(engine->settings.store, a, NULL, workflow_id, &stored, &err);

@@ -302,6 +302,12 @@ def test_long_targets(server, size, status):
         assert found == (200 if status == 404 and "?" in target else status), text[:300]
 
 
+def test_many_query_values(server):
+    for count in (100, 1000, 2000):
+        status, _, text = server.raw(head(server, f"GET /v2/workflow/templates?{'a=1&' * count} HTTP/1.1"))
+        assert status == 200, text
+
+
 @pytest.mark.parametrize("query", ["%", "%4", "%zz", "a=%g1", "a=%00", "a=%0a", "a%0d=b"])
 def test_broken_escapes_are_400(server, query):
     status, _, text = server.raw(head(server, f"GET /v2/workflow/templates?{query} HTTP/1.1"))

@@ -9,7 +9,7 @@
 struct clip {
     struct parallax *first, *last; /* last may be NULL */
     const struct clip_settings *settings;
-    struct picture *frame, *other;
+    struct picture *frame, *other; /* only with `last` */
 };
 
 /* Bright places of the new picture come first, as light does. */
@@ -32,22 +32,46 @@ static void clip_cross(struct clip *clip, float part)
     }
 }
 
-static void clip_frame(struct clip *clip, int64_t number, int64_t frames_per_round)
+/* Where the camera is, and the phase of what repeats. */
+static float clip_pose(const struct clip *clip, int64_t number, int64_t frames_per_round,
+                       struct parallax_pose *ret_pose)
 {
     const struct clip_settings *settings = clip->settings;
     bool closed = settings->closed || settings->rounds > 1;
     int64_t steps = closed ? frames_per_round : frames_per_round - 1;
     float t = steps > 0 ? (float)(number % frames_per_round) / (float)steps : 0;
-    struct parallax_pose pose;
-    move_pose(settings->move, t, closed, settings->strength, &pose);
-    parallax_render(clip->first, &pose, t, (uint32_t)(number % frames_per_round), clip->frame);
-    if (!clip->last)
-        return;
+    move_pose(settings->move, t, closed, settings->strength, ret_pose);
+    return t;
+}
+
+/* Both pictures, one turning into the other. */
+static void clip_cross_frame(struct clip *clip, const struct parallax_pose *pose, float t,
+                             uint32_t frame)
+{
     float part = raster_smoothstep(0.32f, 0.70f, t);
+    parallax_render(clip->first, pose, t, frame, clip->frame);
     if (part <= 0)
         return;
-    parallax_render(clip->last, &pose, t, (uint32_t)(number % frames_per_round), clip->other);
+    parallax_render(clip->last, pose, t, frame, clip->other);
     clip_cross(clip, part);
+}
+
+static int clip_frame(struct clip *clip, int64_t number, int64_t frames_per_round,
+                      struct video_writer *writer, struct err *err)
+{
+    struct parallax_pose pose;
+    struct picture_planes planes;
+    float t = clip_pose(clip, number, frames_per_round, &pose);
+    uint32_t frame = (uint32_t)(number % frames_per_round);
+    if (clip->last) {
+        clip_cross_frame(clip, &pose, t, frame);
+        return video_writer_frame(writer, clip->frame, err);
+    }
+    int rc = video_writer_begin(writer, &planes, err);
+    if (rc < 0)
+        return rc;
+    parallax_render_planes(clip->first, &pose, t, frame, &planes);
+    return video_writer_commit(writer, err);
 }
 
 static int clip_frames(struct clip *clip, struct video_writer *writer, int64_t per_round,
@@ -57,8 +81,7 @@ static int clip_frames(struct clip *clip, struct video_writer *writer, int64_t p
     for (int64_t i = 0; i < total; i++) {
         if (!media_advance(monitor, (double)i / (double)total))
             return err_set_default(err, ERR_CANCELLED);
-        clip_frame(clip, i, per_round);
-        int rc = video_writer_frame(writer, clip->frame, err);
+        int rc = clip_frame(clip, i, per_round, writer, err);
         if (rc < 0)
             return rc;
     }
@@ -85,7 +108,8 @@ int clip_write(const struct layers *layers, const struct layers *last,
     CLEANUP(parallax) struct parallax *first = parallax_new(layers, (float)settings->seconds);
     CLEANUP(parallax)
     struct parallax *second = last ? parallax_new(last, (float)settings->seconds) : NULL;
-    CLEANUP(picture) struct picture *frame = picture_new(layers->width, layers->height, 3);
+    CLEANUP(picture)
+    struct picture *frame = last ? picture_new(layers->width, layers->height, 3) : NULL;
     CLEANUP(picture) struct picture *other = last ? picture_copy(frame) : NULL;
     struct clip clip = {first, second, settings, frame, other};
     return clip_frames(&clip, writer, per_round, monitor, err);

@@ -1,6 +1,7 @@
 #include "media/parallax.h"
 
 #include "base/arena.h"
+#include "media/parallax_rows.h"
 #include "media/particle/particle.h"
 #include "media/raster.h"
 
@@ -10,24 +11,21 @@
 
 /*
  * DESIGN. Where a pixel comes from is computed at the corners of small cells and runs linearly between them, in 16.16 fixed
- * point; colours are mixed in eighths of bytes of 32-bit pixels. Two threads share the rows, and each pixel depends
- * on nothing but the frame's numbers, so the same input gives the same bytes on any machine.
+ * point; colours are mixed in bytes of 32-bit pixels. A frame is made in strips that stay in the processor's cache from
+ * the plate to the finished pixels. Two threads share the strips, and each pixel depends on nothing but the frame's numbers,
+ * so the same input gives the same bytes on any machine.
  */
 enum {
     CELL_X = 16,
     CELL_Y = 8,
+    STRIP = 16,       /* rows, even */
+    RUN_SLACK = 1024, /* a 64th of a pixel */
     GRAIN_SIDE = 256,
     FRONT_NEARNESS_PERCENT = 160,
     LINEAR_STEPS = 8192
 };
 
 #define NEARNESS_MAX 2.0f
-
-struct sheet {
-    uint32_t *pixels; /* RGBX or premultiplied RGBA, with one more row below for reading pairs */
-    int width, height;
-    int left, top, right, bottom; /* what is not transparent */
-};
 
 struct parallax {
     struct layers info; /* without pictures */
@@ -38,13 +36,11 @@ struct parallax {
     int32_t *source_x, *source_y;       /* where the plate's corners come from, 16.16 */
     uint16_t *vignette;                 /* 0..256 for blocks of 8 pixels */
     int8_t *grain;                      /* GRAIN_SIDE rows of GRAIN_SIDE pixels, each four times */
-    uint32_t *frame;
+    struct particle_mark *marks;        /* of one frame */
+    size_t mark_count;
     uint16_t linear[256]; /* of sRGB, 0..LINEAR_STEPS */
     uint8_t encoded[LINEAR_STEPS + 1];
 };
-
-typedef uint8_t lanes8 __attribute__((vector_size(8)));
-typedef int16_t lanes16 __attribute__((vector_size(16)));
 
 /* --- preparing --------------------------------------------------------------------------------- */
 
@@ -72,7 +68,7 @@ static void sheet_init(struct sheet *sheet, const struct picture *picture)
     sheet->width = picture->width;
     sheet->height = picture->height;
     size_t count = (size_t)picture->width * (size_t)picture->height;
-    sheet->pixels = mem_array(count + (size_t)picture->width + 2, sizeof(uint32_t));
+    sheet->pixels = mem_array(count + (size_t)picture->width + SHEET_SPARE, sizeof(uint32_t));
     const uint8_t *from = picture->pixels;
     for (size_t i = 0; i < count; i++, from += picture->channels) {
         uint32_t alpha = picture->channels == 4 ? from[3] : 255;
@@ -149,6 +145,31 @@ static void prepare_tables(struct parallax *p)
         p->encoded[i] = (uint8_t)(raster_encode((float)i / LINEAR_STEPS) + 0.5f);
 }
 
+/* The air of one kind of particle. */
+static struct particle_air parallax_air(const struct parallax *p, size_t index)
+{
+    const struct layers *info = &p->info;
+    struct particle_air air = {.seed = info->seed + (uint32_t)index * 7919u,
+                               .amount = info->particles[index].amount,
+                               .width = (float)info->width / (float)info->height,
+                               .seconds = p->seconds,
+                               .colour_count = info->colour_count};
+    memcpy(air.light, info->light, sizeof(air.light));
+    memcpy(air.colours, info->colours, sizeof(air.colours));
+    return air;
+}
+
+static void prepare_marks(struct parallax *p)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < p->info.particle_count; i++) {
+        const struct particle_kind *kind = particle_find(p->info.particles[i].kind);
+        struct particle_air air = parallax_air(p, i);
+        most += kind ? particle_count(kind, &air) : 0;
+    }
+    p->marks = mem_array(most + 1, sizeof(*p->marks));
+}
+
 struct parallax *parallax_new(const struct layers *layers, float seconds)
 {
     assert(layers->clean && layers->depth);
@@ -167,7 +188,7 @@ struct parallax *parallax_new(const struct layers *layers, float seconds)
     prepare_nearness(p, layers);
     prepare_finish(p);
     prepare_tables(p);
-    p->frame = mem_array((size_t)p->columns * CELL_X * (size_t)layers->height, sizeof(uint32_t));
+    prepare_marks(p);
     return p;
 }
 
@@ -183,18 +204,26 @@ void parallax_free(struct parallax *p)
     free(p->source_y);
     free(p->vignette);
     free(p->grain);
-    free(p->frame);
+    free(p->marks);
     free(p);
 }
 
-/* --- warping ----------------------------------------------------------------------------------- */
+/* --- through the camera ------------------------------------------------------------------------ */
 
 struct shot {
     struct parallax *p;
     const struct parallax_pose *pose;
     float phase, cosine, sine;
     uint32_t frame;
-    struct picture *rgb;
+    struct picture *rgb; /* NULL: planes */
+    const struct picture_planes *planes;
+};
+
+/* Rows first..last of a frame on their way, `stride` pixels each. */
+struct strip {
+    const struct shot *shot;
+    uint32_t *pixels;
+    int first, last, stride;
 };
 
 /* Where in a sheet of that nearness the frame's pixel x, y comes from. */
@@ -220,70 +249,23 @@ static int32_t fixed(float v)
     return (int32_t)lrintf(raster_clamp(v, -16000, 16000) * 65536);
 }
 
-/* Of a place in a sheet: the two pixels there, mixed with the two below; eight lanes of 16 bit. */
-static inline lanes16 mix_rows(const struct sheet *sheet, int32_t x, int32_t y)
+static uint32_t *strip_row(const struct strip *strip, int y)
 {
-    const uint32_t *above = sheet->pixels + (size_t)(y >> 16) * (size_t)sheet->width + (x >> 16);
-    lanes8 a, b;
-    memcpy(&a, above, sizeof(a));
-    memcpy(&b, above + sheet->width, sizeof(b));
-    lanes16 top = __builtin_convertvector(a, lanes16), low = __builtin_convertvector(b, lanes16);
-    return top + (((low - top) * (int16_t)((y >> 9) & 127)) >> 7);
+    return strip->pixels + (size_t)(y - strip->first) * (size_t)strip->stride;
 }
 
-/* `count` (even) pixels of a run that lies within the sheet. */
-static void sheet_run_inside(const struct sheet *sheet, int32_t x, int32_t y, int32_t step_x,
-                             int32_t step_y, int count, uint32_t *to)
+/* Whether a run that began at `from` with `step` is still right at a corner `pixels` further. */
+static bool run_reaches(int32_t from, int32_t step, int pixels, int32_t corner)
 {
-    for (int i = 0; i < count; i += 2) {
-        lanes16 first = mix_rows(sheet, x, y);
-        int16_t part = (int16_t)((x >> 9) & 127);
-        x += step_x;
-        y += step_y;
-        lanes16 second = mix_rows(sheet, x, y);
-        int16_t other = (int16_t)((x >> 9) & 127);
-        x += step_x;
-        y += step_y;
-        const lanes16 parts = {part, part, part, part, other, other, other, other};
-        lanes16 left = __builtin_shufflevector(first, second, 0, 1, 2, 3, 8, 9, 10, 11);
-        lanes16 right = __builtin_shufflevector(first, second, 4, 5, 6, 7, 12, 13, 14, 15);
-        lanes8 done = __builtin_convertvector(left + (((right - left) * parts) >> 7), lanes8);
-        memcpy(to + i, &done, sizeof(done));
-    }
+    int32_t off = from + step * pixels - corner;
+    return off > -RUN_SLACK && off < RUN_SLACK;
 }
 
-/* The same where the run leaves the sheet: its edge goes on. */
-static void sheet_run_outside(const struct sheet *sheet, int32_t x, int32_t y, int32_t step_x,
-                              int32_t step_y, int count, uint32_t *to)
+/* Cells in which the plate is equally far make one run. */
+static void strip_clean(const struct strip *strip, int y)
 {
-    int32_t right = (sheet->width - 1) << 16, bottom = (sheet->height - 1) << 16;
-    for (int i = 0; i < count; i++, x += step_x, y += step_y) {
-        uint32_t pair[2];
-        int32_t at_x = x < 0       ? 0
-                       : x > right ? right
-                                   : x,
-                at_y = y < 0        ? 0
-                       : y > bottom ? bottom
-                                    : y;
-        sheet_run_inside(sheet, at_x, at_y, 0, 0, 2, pair);
-        to[i] = pair[0];
-    }
-}
-
-/* `count` (even) pixels from a run through the sheet. */
-static void sheet_run(const struct sheet *sheet, int32_t x, int32_t y, int32_t step_x,
-                      int32_t step_y, int count, uint32_t *to)
-{
-    int32_t right = (sheet->width - 1) << 16, bottom = (sheet->height - 1) << 16;
-    int64_t end_x = x + (int64_t)step_x * count, end_y = y + (int64_t)step_y * count;
-    bool inside = x >= 0 && x < right && end_x >= 0 && end_x < right && y >= 0 && y < bottom &&
-                  end_y >= 0 && end_y < bottom;
-    (inside ? sheet_run_inside : sheet_run_outside)(sheet, x, y, step_x, step_y, count, to);
-}
-
-static void shot_clean_row(const struct shot *shot, int y, uint32_t *row)
-{
-    const struct parallax *p = shot->p;
+    const struct parallax *p = strip->shot->p;
+    uint32_t *row = strip_row(strip, y);
     int j = y / CELL_Y, part = y % CELL_Y;
     const int32_t *top_x = p->source_x + (size_t)j * (size_t)p->columns,
                   *low_x = top_x + p->columns;
@@ -291,14 +273,30 @@ static void shot_clean_row(const struct shot *shot, int y, uint32_t *row)
                   *low_y = top_y + p->columns;
     int32_t x = top_x[0] + (low_x[0] - top_x[0]) / CELL_Y * part;
     int32_t at_y = top_y[0] + (low_y[0] - top_y[0]) / CELL_Y * part;
-    for (int i = 0; i + 1 < p->columns; i++) {
-        int32_t next_x = top_x[i + 1] + (low_x[i + 1] - top_x[i + 1]) / CELL_Y * part;
-        int32_t next_y = top_y[i + 1] + (low_y[i + 1] - top_y[i + 1]) / CELL_Y * part;
-        sheet_run(&p->clean, x, at_y, (next_x - x) / CELL_X, (next_y - at_y) / CELL_X, CELL_X,
-                  row + i * CELL_X);
+    int32_t step_x = 0, step_y = 0, from_x = x, from_y = at_y;
+    int first = 0;
+    for (int i = 1; i < p->columns; i++) {
+        int32_t next_x = top_x[i] + (low_x[i] - top_x[i]) / CELL_Y * part;
+        int32_t next_y = top_y[i] + (low_y[i] - top_y[i]) / CELL_Y * part;
+        int pixels = (i - first) * CELL_X;
+        if (i - 1 == first) {
+            step_x = (next_x - x) / CELL_X;
+            step_y = (next_y - at_y) / CELL_X;
+        } else if (!run_reaches(from_x, step_x, pixels, next_x) ||
+                   !run_reaches(from_y, step_y, pixels, next_y)) {
+            rows_sheet(&p->clean, from_x, from_y, step_x, step_y, pixels - CELL_X,
+                       row + first * CELL_X);
+            first = i - 1;
+            from_x = x;
+            from_y = at_y;
+            step_x = (next_x - x) / CELL_X;
+            step_y = (next_y - at_y) / CELL_X;
+        }
         x = next_x;
         at_y = next_y;
     }
+    rows_sheet(&p->clean, from_x, from_y, step_x, step_y, (p->columns - 1 - first) * CELL_X,
+               row + first * CELL_X);
 }
 
 /* Edges mix in linear light, as the light behind a hair does. */
@@ -315,19 +313,21 @@ static uint32_t over_pixel(const struct parallax *p, uint32_t below, uint32_t ov
     return result;
 }
 
-/* Lays a sheet that moves as a whole over rows first..last of the frame. */
-static void shot_sheet(const struct shot *shot, const struct sheet *sheet, float nearness,
-                       int first, int last)
+/* Lays a sheet that moves as a whole over the strip. */
+static void strip_sheet(const struct strip *strip, const struct sheet *sheet, float nearness)
 {
-    int width = shot->p->info.width, stride = (shot->p->columns - 1) * CELL_X;
+    const struct shot *shot = strip->shot;
+    int width = shot->p->info.width;
+    if (!sheet->pixels || sheet->right == 0)
+        return;
     float x0, y0, x1, y1, x2, y2;
     shot_source(shot, nearness, 0, 0, &x0, &y0);
     shot_source(shot, nearness, (float)width, 0, &x1, &y1);
     shot_source(shot, nearness, 0, (float)width, &x2, &y2);
     float step_x = (x1 - x0) / (float)width, step_y = (y1 - y0) / (float)width;
     float down_x = (x2 - x0) / (float)width, down_y = (y2 - y0) / (float)width;
-    uint32_t *line = mem_array((size_t)stride + 2, sizeof(uint32_t));
-    for (int y = first; y < last; y++) {
+    uint32_t *line = strip->pixels + (size_t)STRIP * (size_t)strip->stride;
+    for (int y = strip->first; y < strip->last; y++) {
         float sx = x0 + down_x * (float)y, sy = y0 + down_y * (float)y;
         float low_y = sy < sy + step_y * (float)width ? sy : sy + step_y * (float)width;
         float high_y = sy > sy + step_y * (float)width ? sy : sy + step_y * (float)width;
@@ -339,16 +339,15 @@ static void shot_sheet(const struct shot *shot, const struct sheet *sheet, float
         to = to > width ? width : to;
         if (from >= to)
             continue;
-        sheet_run(sheet, fixed(sx + step_x * (float)from), fixed(sy + step_y * (float)from),
-                  fixed(step_x), fixed(step_y), (to - from + 1) & ~1, line);
-        uint32_t *row = shot->p->frame + (size_t)y * (size_t)stride;
+        rows_sheet(sheet, fixed(sx + step_x * (float)from), fixed(sy + step_y * (float)from),
+                   fixed(step_x), fixed(step_y), to - from, line);
+        uint32_t *row = strip_row(strip, y);
         for (int x = from; x < to; x++) {
             uint32_t over = line[x - from], alpha = over >> 24;
             if (alpha > 0)
                 row[x] = alpha == 255 ? over : over_pixel(shot->p, row[x], over);
         }
     }
-    free(line);
 }
 
 /* Moves a particle with the camera: the inverse of shot_source() for small moves. */
@@ -365,95 +364,127 @@ static void shot_particle(const struct shot *shot, struct particle_mark *mark)
     mark->radius *= scale;
 }
 
-static void shot_particles(const struct shot *shot, bool before, int first, int last)
+/* Where everything in the air is in this frame. */
+static void shot_place_marks(const struct shot *shot)
 {
-    const struct parallax *p = shot->p;
+    struct parallax *p = shot->p;
+    p->mark_count = 0;
     for (size_t i = 0; i < p->info.particle_count; i++) {
         const struct particle_kind *kind = particle_find(p->info.particles[i].kind);
-        struct particle_air air = {.seed = p->info.seed + (uint32_t)i * 7919u,
-                                   .amount = p->info.particles[i].amount,
-                                   .width = (float)p->info.width / (float)p->info.height,
-                                   .seconds = p->seconds,
-                                   .colour_count = p->info.colour_count};
-        memcpy(air.light, p->info.light, sizeof(air.light));
-        memcpy(air.colours, p->info.colours, sizeof(air.colours));
+        struct particle_air air = parallax_air(p, i);
         size_t count = kind ? particle_count(kind, &air) : 0;
         for (uint32_t n = 0; n < count; n++) {
-            struct particle_mark mark = {0};
-            kind->place(&air, n, shot->phase, &mark);
-            if ((mark.nearness > 1) != before)
-                continue;
-            shot_particle(shot, &mark);
-            particle_draw(&mark, p->frame, (p->columns - 1) * CELL_X, p->info.height, first, last);
+            struct particle_mark *mark = &p->marks[p->mark_count++];
+            *mark = (struct particle_mark){0};
+            kind->place(&air, n, shot->phase, mark);
+            shot_particle(shot, mark);
         }
     }
 }
 
-/* Vignette, breathing light and grain, then to three bytes a pixel. */
-static void shot_finish_row(const struct shot *shot, int y)
+static void strip_particles(const struct strip *strip, bool before)
 {
-    const struct parallax *p = shot->p;
-    int width = p->info.width, stride = (p->columns - 1) * CELL_X, blocks = (width + 7) / 8;
-    const uint8_t *from = (const uint8_t *)(p->frame + (size_t)y * (size_t)stride);
-    const uint16_t *vignette = p->vignette + (size_t)y * (size_t)blocks;
-    uint32_t turn = raster_hash(shot->frame, 17, 3);
-    const int8_t *grain =
-        p->grain + (size_t)(((uint32_t)y + (turn >> 8)) % GRAIN_SIDE) * GRAIN_SIDE * 4;
-    uint32_t start = (turn % GRAIN_SIDE) & ~7u;
-    int light = (int)lrintf(raster_clamp(shot->pose->light, 0, 1) * 256);
-    uint8_t *to = picture_at(shot->rgb, 0, y);
-    for (int b = 0; b < blocks; b++) {
-        int gain = (vignette[b] * light) >> 8;
-        const uint8_t *block = from + b * 32;
-        const int8_t *noise = grain + ((uint32_t)b * 8 + start) % GRAIN_SIDE * 4;
-        uint8_t done[32];
-        for (int i = 0; i < 32; i++) {
-            int v = ((block[i] * gain + 128) >> 8) + noise[i];
-            v = v < 0 ? 0 : v;
-            done[i] = (uint8_t)(v > 255 ? 255 : v);
-        }
-        int count = width - b * 8;
-        if (count > 8) {
-            /* Four bytes at once: the next pixel covers the last of them. */
-            for (int i = 0; i < 8; i++, to += 3)
-                memcpy(to, done + i * 4, 4);
-            continue;
-        }
-        for (int i = 0; i < count; i++, to += 3)
-            memcpy(to, done + i * 4, 3);
+    const struct parallax *p = strip->shot->p;
+    for (size_t i = 0; i < p->mark_count; i++) {
+        if ((p->marks[i].nearness > 1) == before)
+            particle_draw(&p->marks[i], strip->pixels, strip->stride, p->info.height, strip->first,
+                          strip->last);
     }
 }
 
-static void shot_band(void *context, int first, int last)
+/* --- finishing --------------------------------------------------------------------------------- */
+
+/* Vignette, breathing light and grain. */
+static void strip_finish(const struct strip *strip, int y, uint16_t *gains)
+{
+    const struct shot *shot = strip->shot;
+    const struct parallax *p = shot->p;
+    int blocks = strip->stride / ROWS_BLOCK, seen = (p->info.width + 7) / 8;
+    const uint16_t *vignette = p->vignette + (size_t)y * (size_t)seen;
+    int light = (int)lrintf(raster_clamp(shot->pose->light, 0, 1) * 256);
+    for (int b = 0; b < blocks; b++)
+        gains[b] = (uint16_t)((vignette[b < seen ? b : seen - 1] * light) >> 8);
+    uint32_t turn = raster_hash(shot->frame, 17, 3);
+    const struct rows_finish finish = {
+        .gains = gains,
+        .grain = p->grain + (size_t)(((uint32_t)y + (turn >> 8)) % GRAIN_SIDE) * GRAIN_SIDE * 4,
+        .blocks = blocks,
+        .grain_start = (int)(turn % GRAIN_SIDE) / ROWS_BLOCK,
+        .grain_blocks = GRAIN_SIDE / ROWS_BLOCK,
+    };
+    rows_finish(&finish, strip_row(strip, y));
+}
+
+static void strip_deliver(const struct strip *strip)
+{
+    const struct shot *shot = strip->shot;
+    const struct picture_planes *to = shot->planes;
+    int blocks = (shot->p->info.width + ROWS_BLOCK - 1) / ROWS_BLOCK;
+    for (int y = strip->first; shot->rgb && y < strip->last; y++)
+        rows_rgb(strip_row(strip, y), shot->rgb->width, picture_at(shot->rgb, 0, y));
+    for (int y = strip->first; to && y < strip->last; y += 2) {
+        uint8_t *light = to->planes[0] + (ptrdiff_t)y * to->strides[0];
+        rows_yuv(strip_row(strip, y), strip_row(strip, y + 1), blocks, light,
+                 light + to->strides[0], to->planes[1] + (ptrdiff_t)(y / 2) * to->strides[1],
+                 to->planes[2] + (ptrdiff_t)(y / 2) * to->strides[2]);
+    }
+}
+
+static void shot_strips(void *context, int first, int last)
 {
     const struct shot *shot = context;
     const struct parallax *p = shot->p;
-    size_t stride = (size_t)(p->columns - 1) * CELL_X;
-    for (int y = first; y < last; y++)
-        shot_clean_row(shot, y, p->frame + (size_t)y * stride);
-    shot_particles(shot, false, first, last);
-    if (p->subject.pixels && p->subject.right > 0)
-        shot_sheet(shot, &p->subject, 1, first, last);
-    if (p->front.pixels && p->front.right > 0)
-        shot_sheet(shot, &p->front, FRONT_NEARNESS_PERCENT / 100.0f, first, last);
-    shot_particles(shot, true, first, last);
-    for (int y = first; y < last; y++)
-        shot_finish_row(shot, y);
+    struct strip strip = {.shot = shot, .stride = (p->columns - 1) * CELL_X};
+    size_t stride = (size_t)strip.stride;
+    strip.pixels = mem_array((STRIP + 1) * stride + 4, sizeof(uint32_t)); /* and a line */
+    uint16_t *gains = mem_array(stride / ROWS_BLOCK, sizeof(*gains));
+    for (int n = first; n < last; n++) {
+        strip.first = n * STRIP;
+        strip.last = strip.first + STRIP < p->info.height ? strip.first + STRIP : p->info.height;
+        for (int y = strip.first; y < strip.last; y++)
+            strip_clean(&strip, y);
+        strip_particles(&strip, false);
+        strip_sheet(&strip, &p->subject, 1);
+        strip_sheet(&strip, &p->front, FRONT_NEARNESS_PERCENT / 100.0f);
+        strip_particles(&strip, true);
+        for (int y = strip.first; y < strip.last; y++)
+            strip_finish(&strip, y, gains);
+        strip_deliver(&strip);
+    }
+    free(gains);
+    free(strip.pixels);
+}
+
+static void shot_take(struct shot *shot)
+{
+    struct parallax *p = shot->p;
+    shot->cosine = cosf(shot->pose->roll);
+    shot->sine = sinf(shot->pose->roll);
+    for (int j = 0; j < p->rows; j++) {
+        for (int i = 0; i < p->columns; i++) {
+            size_t at = (size_t)j * (size_t)p->columns + (size_t)i;
+            float x, y;
+            shot_source(shot, p->nearness[at], (float)(i * CELL_X), (float)(j * CELL_Y), &x, &y);
+            p->source_x[at] = fixed(x);
+            p->source_y[at] = fixed(y);
+        }
+    }
+    shot_place_marks(shot);
+    raster_bands((p->info.height + STRIP - 1) / STRIP, shot_strips, shot);
 }
 
 void parallax_render(struct parallax *p, const struct parallax_pose *pose, float phase,
                      uint32_t frame, struct picture *rgb)
 {
     assert(rgb->width == p->info.width && rgb->height == p->info.height && rgb->channels == 3);
-    struct shot shot = {p, pose, phase, cosf(pose->roll), sinf(pose->roll), frame, rgb};
-    for (int j = 0; j < p->rows; j++) {
-        for (int i = 0; i < p->columns; i++) {
-            size_t at = (size_t)j * (size_t)p->columns + (size_t)i;
-            float x, y;
-            shot_source(&shot, p->nearness[at], (float)(i * CELL_X), (float)(j * CELL_Y), &x, &y);
-            p->source_x[at] = fixed(x);
-            p->source_y[at] = fixed(y);
-        }
-    }
-    raster_bands(p->info.height, shot_band, &shot);
+    struct shot shot = {.p = p, .pose = pose, .phase = phase, .frame = frame, .rgb = rgb};
+    shot_take(&shot);
+}
+
+void parallax_render_planes(struct parallax *p, const struct parallax_pose *pose, float phase,
+                            uint32_t frame, const struct picture_planes *planes)
+{
+    assert(planes->width == p->info.width && planes->height == p->info.height);
+    struct shot shot = {.p = p, .pose = pose, .phase = phase, .frame = frame, .planes = planes};
+    shot_take(&shot);
 }

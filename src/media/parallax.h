@@ -31,5 +31,8 @@ CLEANUP_DEFINE(parallax, struct parallax, parallax_free);
 /* Renders into an RGB picture of the layers' size. `phase` 0..1 of the loop; `frame` varies the grain. */
 void parallax_render(struct parallax *parallax, const struct parallax_pose *pose, float phase,
                      uint32_t frame, struct picture *rgb);
+/* The same straight into an encoder's frame; both sides even. */
+void parallax_render_planes(struct parallax *parallax, const struct parallax_pose *pose,
+                            float phase, uint32_t frame, const struct picture_planes *planes);
 
 #endif

@@ -29,6 +29,13 @@ static inline uint8_t *picture_at(const struct picture *picture, int x, int y)
            ((size_t)y * (size_t)picture->width + (size_t)x) * (size_t)picture->channels;
 }
 
+/* A frame for the encoder: yuv420p, BT.709 in limited range, even sides. Borrowed memory. */
+struct picture_planes {
+    int width, height;
+    uint8_t *planes[3]; /* Y, U, V */
+    int strides[3];     /* bytes; at least the width rounded up to eight, and half of that */
+};
+
 CLEANUP_DEFINE(picture, struct picture, picture_free);
 
 #endif

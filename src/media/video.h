@@ -125,6 +125,10 @@ struct video_writer_settings {
 /* Web-ready MP4 into `fd`: H.264 High, yuv420p, BT.709 tagged, faststart, deterministic. */
 int video_writer_new(int fd, const struct video_writer_settings *settings,
                      struct video_writer **ret_writer, struct err *err);
+/* The next frame, to be filled whole, in the encoder's own memory; then appends it. */
+int video_writer_begin(struct video_writer *writer, struct picture_planes *ret_planes,
+                       struct err *err);
+int video_writer_commit(struct video_writer *writer, struct err *err);
 /* Appends one RGB picture of the writer's size. */
 int video_writer_frame(struct video_writer *writer, const struct picture *rgb, struct err *err);
 /* Writes the trailer. The writer is then only freed. */

@@ -8,7 +8,7 @@
 
 struct video_writer {
     struct video_sink *sink;
-    struct SwsContext *scaler;
+    struct SwsContext *scaler; /* NULL until a picture in RGB comes */
     AVFrame *frame;
     int width, height;
     AVRational rate;
@@ -60,8 +60,6 @@ int video_writer_new(int fd, const struct video_writer_settings *settings,
     };
     int rc = video_sink_new(fd, &sink, &writer->sink, err);
     if (rc == 0)
-        rc = video_writer_open_scaler(writer, err);
-    if (rc == 0)
         rc = video_writer_open_frame(writer, err);
     if (rc < 0)
         video_writer_free(writer);
@@ -70,22 +68,43 @@ int video_writer_new(int fd, const struct video_writer_settings *settings,
     return rc;
 }
 
-int video_writer_frame(struct video_writer *writer, const struct picture *rgb, struct err *err)
+int video_writer_begin(struct video_writer *writer, struct picture_planes *ret_planes,
+                       struct err *err)
 {
-    assert(rgb->channels == 3 && rgb->width == writer->width && rgb->height == writer->height);
     int rc = av_frame_make_writable(writer->frame);
     if (rc < 0)
         return video_file_fault(rc, "preparing a frame", err);
-    const uint8_t *rows[1] = {rgb->pixels};
-    const int strides[1] = {rgb->width * 3};
-    rc = sws_scale(writer->scaler, rows, strides, 0, writer->height, writer->frame->data,
-                   writer->frame->linesize);
-    if (rc < 0)
-        return video_file_fault(rc, "converting a frame", err);
+    ret_planes->width = writer->width;
+    ret_planes->height = writer->height;
+    for (int i = 0; i < 3; i++) {
+        ret_planes->planes[i] = writer->frame->data[i];
+        ret_planes->strides[i] = writer->frame->linesize[i];
+    }
+    return 0;
+}
+
+int video_writer_commit(struct video_writer *writer, struct err *err)
+{
     if (writer->logo)
         video_blend_draw(writer->logo, writer->frame, (double)writer->next / av_q2d(writer->rate));
     writer->frame->pts = writer->next++;
     return video_sink_video(writer->sink, writer->frame, err);
+}
+
+int video_writer_frame(struct video_writer *writer, const struct picture *rgb, struct err *err)
+{
+    assert(rgb->channels == 3 && rgb->width == writer->width && rgb->height == writer->height);
+    struct picture_planes planes;
+    int rc = writer->scaler ? 0 : video_writer_open_scaler(writer, err);
+    if (rc == 0)
+        rc = video_writer_begin(writer, &planes, err);
+    if (rc < 0)
+        return rc;
+    const uint8_t *rows[1] = {rgb->pixels};
+    const int strides[1] = {rgb->width * 3};
+    rc = sws_scale(writer->scaler, rows, strides, 0, writer->height, planes.planes, planes.strides);
+    return rc < 0 ? video_file_fault(rc, "converting a frame", err)
+                  : video_writer_commit(writer, err);
 }
 
 int video_writer_finish(struct video_writer *writer, struct err *err)

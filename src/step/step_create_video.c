@@ -64,6 +64,8 @@ static const struct step_param params[] = {
 #include <sys/mman.h>
 
 enum { PICTURE_SIDE_MAX_LOADED = 2880 };
+/* Of the move, where what opens up behind somebody was never seen. */
+#define STRENGTH_INVENTED 0.65f
 
 struct share {
     struct step_run *run;
@@ -179,7 +181,7 @@ static int run(struct step_run *run, struct err *err)
         .fps = (int)step_run_integer(run, "fps", 30),
         .rounds = (int)step_run_integer(run, "loop", 1),
         .closed = json_member_bool(run->local, "closed", false) && !last,
-        .strength = 1,
+        .strength = layers->subject && !layers->scene[0] ? STRENGTH_INVENTED : 1,
     };
     share.from = 0.1;
     share.share = 0.9;

@@ -118,6 +118,10 @@ void particle_draw(const struct particle_mark *mark, uint32_t *pixels, int width
                    int first, int last)
 {
     float scale = (float)height;
+    float most = mark->radius * 2.5f + 2 / scale; /* of any shape and edge */
+    if ((mark->y + most + fmaxf(0, mark->dy)) * scale < (float)first ||
+        (mark->y - most + fminf(0, mark->dy)) * scale > (float)last)
+        return;
     struct brush brush;
     brush_init(&brush, mark, scale);
     float cx = mark->x * scale, cy = mark->y * scale;
@@ -134,7 +138,7 @@ void particle_draw(const struct particle_mark *mark, uint32_t *pixels, int width
     if (y1 > last)
         y1 = last;
     for (int y = y0; y < y1; y++) {
-        uint32_t *row = pixels + (size_t)y * (size_t)width;
+        uint32_t *row = pixels + (size_t)(y - first) * (size_t)width;
         for (int x = x0; x < x1; x++) {
             float cover = brush_cover(&brush, (float)x + 0.5f - cx, (float)y + 0.5f - cy);
             if (cover > 0.002f)

@@ -49,7 +49,8 @@ struct particle_kind {
 const struct particle_kind *particle_find(const char *name);
 size_t particle_count(const struct particle_kind *kind, const struct particle_air *air);
 
-/* Draws into rows first..last of an RGBX frame of 32-bit pixels; x and y of the mark are already moved by the camera. */
+/* Draws into rows first..last of an RGBX frame `height` rows high; `pixels` is row `first`, 32 bits each. x and y of the mark are
+ * already moved by the camera. */
 void particle_draw(const struct particle_mark *mark, uint32_t *pixels, int width, int height,
                    int first, int last);
 

@@ -173,6 +173,21 @@ bool decision_settles(const struct plan_template *t, size_t step,
     return true;
 }
 
+bool step_has_no_items(struct arena *a, const struct plan_view *view, size_t index)
+{
+    const struct plan_step *step = &view->template->steps[index];
+    const struct expr_environment environment = {.arena = a, .view = view};
+    if (!step->for_each)
+        return false;
+    struct expr_value items = expr_text_evaluate(step->for_each, &environment);
+    if (items.state != EXPR_VALUE)
+        return false;
+    bool empty =
+        json_is_null(items.json) || (json_is_array(items.json) && json_array_size(items.json) == 0);
+    json_decref(items.json);
+    return empty;
+}
+
 void decide_skips(struct arena *a, const struct plan_view *view, struct plan_outcome *outcomes)
 {
     const struct plan_template *t = view->template;

@@ -127,6 +127,9 @@ void template_layers(struct plan_template *t, struct plan_faults *faults);
 bool decision_settles(const struct plan_template *t, size_t step,
                       const struct plan_decision *decision, struct plan_outcome *ret_outcome);
 
+/* Whether it is known by now that a fan-out has nothing to run for, even where something else is still open. */
+bool step_has_no_items(struct arena *a, const struct plan_view *view, size_t step);
+
 /* Settles in `outcomes` (those of the view, all pending) what is sure whatever the steps bring: the ones that are skipped, and
  * the fan-outs over nothing. */
 void decide_skips(struct arena *a, const struct plan_view *view, struct plan_outcome *outcomes);

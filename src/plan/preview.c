@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+static const char preview_no_items[] = "Its for_each has no items.";
+
 enum preview_state { PREVIEW_ACTIVE, PREVIEW_SKIPPED, PREVIEW_UNDETERMINED };
 
 struct preview {
@@ -12,6 +14,7 @@ struct preview {
     enum preview_state *states;
     const char **reasons;
     bool needs_undetermined; /* of the step that is looked at */
+    json_t *no_results;      /* [] */
     json_t *unknown;         /* stands where a value is not known yet */
     struct plan_faults *faults;
 };
@@ -19,11 +22,13 @@ struct preview {
 static void preview_visit(void *context, int step, bool optional)
 {
     struct preview *preview = context;
-    if (!optional && preview->states[step] == PREVIEW_UNDETERMINED)
+    bool may_fail = preview->states[step] == PREVIEW_ACTIVE &&
+                    preview->template->steps[step].info.continue_on_error;
+    if (!optional && (may_fail || preview->states[step] == PREVIEW_UNDETERMINED))
         preview->needs_undetermined = true;
 }
 
-/* Whether the step's own condition, or a step it cannot do without, is open. */
+/* Whether the step's own condition is open, or a step that it cannot do without may be skipped or fail and be passed over. */
 static bool preview_is_open(struct preview *preview, const struct plan_step *step)
 {
     const struct expr_environment environment = {.arena = preview->arena, .view = &preview->view};
@@ -80,13 +85,17 @@ static void preview_step(struct preview *preview, size_t index)
     struct plan_decision decision = plan_decide(preview->arena, &preview->view, index);
     if (decision_settles(preview->template, index, &decision, &preview->outcomes[index])) {
         preview->states[index] = PREVIEW_SKIPPED;
-        preview->reasons[index] =
-            decision.kind == PLAN_RUN ? "Its for_each has no items." : decision.reason;
+        preview->reasons[index] = decision.kind == PLAN_RUN ? preview_no_items : decision.reason;
     } else if (decision.kind == PLAN_FAIL) {
         plan_fault_add(preview->faults, decision.path, 0, "value_error", "%s", decision.reason);
     } else if (decision.kind == PLAN_WAIT && preview_is_open(preview, step)) {
         preview->states[index] = PREVIEW_UNDETERMINED;
         preview->reasons[index] = preview_open_reason(preview, step);
+    } else if (decision.kind == PLAN_WAIT &&
+               step_has_no_items(preview->arena, &preview->view, index)) {
+        preview->states[index] = PREVIEW_SKIPPED;
+        preview->reasons[index] = preview_no_items;
+        preview->outcomes[index] = (struct plan_outcome){PLAN_STEP_SUCCESS, preview->no_results};
     } else if (decision.kind == PLAN_WAIT) {
         preview_check_known(preview, step);
     }
@@ -187,7 +196,8 @@ static bool outputs_possible(const struct plan_template *t, struct arena *a, con
         struct expr_value value;
         enum when_result when = when_evaluate(t->outputs[i].when, &environment, &value);
         if ((when == WHEN_TRUE || when == WHEN_PENDING || when == WHEN_FAULT) &&
-            outcomes[t->outputs[i].step].state == PLAN_STEP_PENDING)
+            outcomes[t->outputs[i].step].state == PLAN_STEP_PENDING &&
+            !step_has_no_items(a, &view, (size_t)t->outputs[i].step))
             return true;
     }
     return false;
@@ -208,6 +218,7 @@ json_t *plan_preview(struct arena *a, const struct plan_template *t, const json_
     CLEANUP(json) json_t *checked = NULL;
     CLEANUP(json) json_t *empty = json_object();
     CLEANUP(json) json_t *no_images = json_array();
+    CLEANUP(json) json_t *no_results = json_array();
     const json_t *images = json_is_array(image_urls) ? image_urls : no_images;
     if (!t || plan_options_check(t, options ? options : empty, image_urls, faults, &checked) > 0)
         return preview_body(faults);
@@ -217,6 +228,7 @@ json_t *plan_preview(struct arena *a, const struct plan_template *t, const json_
         .outcomes = arena_array(a, t->step_count, sizeof(*preview.outcomes)),
         .states = arena_array(a, t->step_count, sizeof(*preview.states)),
         .reasons = arena_array(a, t->step_count, sizeof(*preview.reasons)),
+        .no_results = no_results,
         .unknown = empty,
         .faults = faults,
     };

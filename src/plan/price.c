@@ -44,7 +44,7 @@ static int64_t price_mark_steps(const struct plan_template *t, const json_t *opt
     }
     decide_skips(a, &view, outcomes);
     for (size_t i = 0; i < t->step_count; i++) {
-        ret_left[i] = outcomes[i].state == PLAN_STEP_PENDING;
+        ret_left[i] = outcomes[i].state == PLAN_STEP_PENDING && !step_has_no_items(a, &view, i);
         total += ret_left[i] ? t->steps[i].info.credits : 0;
     }
     return total;

@@ -158,6 +158,26 @@ static void test_the_preview_checks_what_is_known_of_later_steps(void **state)
         "maybe");
 }
 
+/* A step that may fail without ending the workflow leaves those open that cannot do without it. */
+static void test_the_preview_minds_steps_that_may_fail(void **state)
+{
+    static const char text[] = PREVIEW(
+        "",
+        "{'id': 'maybe', 'flow': 'chat', 'on_error': 'continue', 'credits': 2},"
+        "{'id': 'needs', 'flow': 'chat', 'needs': ['maybe'], 'credits': 10},"
+        "{'id': 'uses', 'flow': 'chat', 'params': {'prompt': '{{steps.maybe.text}}'}},"
+        "{'id': 'spares', 'flow': 'chat', 'params': {'prompt': '{{steps.maybe.text ?? `x`}}'}}",
+        "{'step': 'spares'}");
+    (void)state;
+    CLEANUP(json) json_t *body = preview_of(text, "{}");
+    assert_json(json_object_get(body, "layers"), "[['maybe'], ['spares']]");
+    assert_json(json_object_get(body, "undetermined_steps"),
+                "[{'id': 'needs', 'reason': 'It depends on the outcome of a step.'},"
+                " {'id': 'uses', 'reason': 'It depends on the outcome of a step.'}]");
+    assert_int_equal(json_member_integer(json_object_get(body, "credits"), "min", -1), 3);
+    assert_int_equal(json_member_integer(json_object_get(body, "credits"), "max", -1), 14);
+}
+
 static void test_the_preview_tells_faults(void **state)
 {
     (void)state;
@@ -296,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_the_preview_knows_the_images),
         cmocka_unit_test(test_the_preview_sees_empty_fan_outs),
         cmocka_unit_test(test_the_preview_checks_what_is_known_of_later_steps),
+        cmocka_unit_test(test_the_preview_minds_steps_that_may_fail),
         cmocka_unit_test(test_the_preview_tells_faults),
         cmocka_unit_test(test_the_schema_tells_everything),
         cmocka_unit_test(test_a_summary_shows_defaults),

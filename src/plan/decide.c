@@ -150,13 +150,15 @@ struct plan_decision plan_decide(struct arena *a, const struct plan_view *view, 
         return decide_state(a, view, &value, step->when_path);
     }
     struct plan_decision needs = decide_needs(a, view, step);
-    if (needs.kind != PLAN_RUN)
+    if (needs.kind == PLAN_SKIP)
         return needs;
     json_t *calls = json_array();
     arena_defer(a, decide_release, calls);
-    if (step->for_each)
-        return decide_fan_out(a, view, step, &environment, calls);
-    return decide_call(a, view, step, &environment, calls);
+    struct plan_decision decision = step->for_each
+                                        ? decide_fan_out(a, view, step, &environment, calls)
+                                        : decide_call(a, view, step, &environment, calls);
+    /* What it refers to may be skipped for sure before what it needs besides is over. */
+    return needs.kind == PLAN_WAIT && decision.kind != PLAN_SKIP ? needs : decision;
 }
 
 bool decision_settles(const struct plan_template *t, size_t step,

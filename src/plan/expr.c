@@ -425,7 +425,8 @@ static struct expr_value compare_evaluate(const struct expr *expr,
     return result;
 }
 
-/* A known operand decides although the other one is not known yet. */
+/* A known operand decides although the other one is not known yet. A fault counts when it is sure that it is reached: what stands
+ * before it may decide without it. */
 static struct expr_value logic_evaluate(const struct expr *expr,
                                         const struct expr_environment *environment)
 {
@@ -443,7 +444,7 @@ static struct expr_value logic_evaluate(const struct expr *expr,
             if (truth == decides)
                 return value_of(json_boolean(truth));
         } else if (value.state == EXPR_FAULT) {
-            return value;
+            return open.state == EXPR_PENDING ? open : value;
         } else if (open.state == EXPR_VALUE || value.state == EXPR_PENDING) {
             open = value;
         }

@@ -54,27 +54,61 @@ static const char *preview_open_reason(struct preview *preview, const struct pla
     return "It depends on the outcome of a step.";
 }
 
+/* A check of parameters that are known in part. */
+struct preview_check {
+    const struct preview *preview;
+    struct plan_faults faults;
+};
+
 static bool preview_is_unknown(void *context, const json_t *value)
 {
-    return value == ((struct preview *)context)->unknown;
+    return value == ((struct preview_check *)context)->preview->unknown;
 }
 
 static void preview_param_fault(void *context, const char *path, const char *code,
                                 const char *message)
 {
-    plan_fault_add(((struct preview *)context)->faults, path, 0, code, "%s", message);
+    plan_fault_add(&((struct preview_check *)context)->faults, path, 0, code, "%s", message);
+}
+
+static void preview_check_call(struct preview_check *check, const struct plan_step *step,
+                               const struct expr_environment *environment)
+{
+    CLEANUP(json)
+    json_t *params = value_evaluate_known(&step->params, environment, check->preview->unknown);
+    step_params_check(environment->arena, step->type, params, step->params_path, preview_is_unknown,
+                      preview_param_fault, check);
 }
 
 /* A step that waits fails later on what is wrong with the parameters that are known by now. */
-static void preview_check_known(struct preview *preview, const struct plan_step *step)
+static void preview_check_known(struct preview *preview, size_t index)
 {
-    const struct expr_environment environment = {.arena = preview->arena, .view = &preview->view};
-    if (step->for_each || step->info.continue_on_error)
-        return; /* items differ; a failure is no fault */
-    CLEANUP(json)
-    json_t *params = value_evaluate_known(&step->params, &environment, preview->unknown);
-    step_params_check(preview->arena, step->type, params, step->params_path, preview_is_unknown,
-                      preview_param_fault, preview);
+    const struct plan_step *step = &preview->template->steps[index];
+    struct expr_environment environment = {.arena = preview->arena, .view = &preview->view};
+    struct preview_check check = {.preview = preview};
+    plan_faults_init(&check.faults, preview->arena);
+    if (!step->for_each) {
+        preview_check_call(&check, step, &environment);
+    } else {
+        struct expr_value items = expr_text_evaluate(step->for_each, &environment);
+        size_t at;
+        json_array_foreach(items.state == EXPR_VALUE ? items.json : NULL, at, environment.item)
+        {
+            environment.index = (int64_t)at;
+            preview_check_call(&check, step, &environment);
+        }
+        if (items.state == EXPR_VALUE)
+            json_decref(items.json);
+    }
+    if (check.faults.count > 0 && step->info.continue_on_error) {
+        preview->states[index] = PREVIEW_SKIPPED;
+        preview->outcomes[index].state = PLAN_STEP_SKIPPED;
+        preview->reasons[index] = check.faults.items[0].message;
+        return;
+    }
+    for (size_t i = 0; i < check.faults.count; i++)
+        plan_fault_add(preview->faults, check.faults.items[i].path, 0, check.faults.items[i].code,
+                       "%s", check.faults.items[i].message);
 }
 
 /* The very decision that the engine will make, with every step that is not settled still pending.
@@ -97,7 +131,7 @@ static void preview_step(struct preview *preview, size_t index)
         preview->reasons[index] = preview_no_items;
         preview->outcomes[index] = (struct plan_outcome){PLAN_STEP_SUCCESS, preview->no_results};
     } else if (decision.kind == PLAN_WAIT) {
-        preview_check_known(preview, step);
+        preview_check_known(preview, index);
     }
 }
 
@@ -147,17 +181,20 @@ static json_t *preview_list(const struct preview *preview, enum preview_state st
     return list;
 }
 
-static json_t *preview_outputs(const struct preview *preview)
+static json_t *preview_outputs(struct preview *preview)
 {
     const struct plan_template *t = preview->template;
     const struct expr_environment environment = {.arena = preview->arena, .view = &preview->view};
     json_t *outputs = json_array();
     for (size_t i = 0; i < t->output_count; i++) {
+        const struct plan_output *output = &t->outputs[i];
         struct expr_value value;
-        if (preview->states[t->outputs[i].step] == PREVIEW_ACTIVE &&
-            when_evaluate(t->outputs[i].when, &environment, &value) == WHEN_TRUE)
-            json_array_append_new(outputs,
-                                  json_pack("{s:s}", "step", t->steps[t->outputs[i].step].id));
+        enum when_result when = when_evaluate(output->when, &environment, &value);
+        if (when == WHEN_FAULT)
+            plan_fault_add(preview->faults, output->path, value.column, "value_error", "%s",
+                           value.message);
+        if (when == WHEN_TRUE && preview->states[output->step] == PREVIEW_ACTIVE)
+            json_array_append_new(outputs, json_pack("{s:s}", "step", t->steps[output->step].id));
     }
     return outputs;
 }
@@ -238,11 +275,12 @@ json_t *plan_preview(struct arena *a, const struct plan_template *t, const json_
     if (!outputs_possible(t, a, checked, images))
         plan_fault_add(faults, "/outputs", 0, "no_output",
                        "No output is active with these options.");
+    json_t *outputs = preview_outputs(&preview);
     json_t *body = preview_body(faults);
     json_object_set_new(body, "layers", preview_layers(&preview));
     json_object_set_new(body, "skipped_steps", preview_list(&preview, PREVIEW_SKIPPED));
     json_object_set_new(body, "undetermined_steps", preview_list(&preview, PREVIEW_UNDETERMINED));
-    json_object_set_new(body, "outputs", preview_outputs(&preview));
+    json_object_set_new(body, "outputs", outputs);
     json_object_set_new(body, "credits", preview_credits(&preview));
     return body;
 }

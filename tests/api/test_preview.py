@@ -74,7 +74,7 @@ class Maker:
         step["params"] = {"prompt": prompt}
         if self.chance(0.25):
             step["params"]["response_format"] = "{{options.format}}"
-        if self.chance(0.15):
+        if self.chance(0.08):
             step["params"] = {}  # nothing to write about: it fails
         if self.chance(0.4):
             step["when"] = self.condition()
@@ -117,9 +117,9 @@ def check(definition, said, data):
         assert data["processing_status"] == "fail", said["errors"]
         return "invalid"
     if data["processing_status"] == "fail":
-        # Only what no preview can know: a step that failed by itself, or an output that turned out to be skipped.
+        # Only what no preview can know: a step that failed by itself or might not have run, or an output that turned out to be skipped.
         failed = [step for step, statuses in ran.items() if "fail" in statuses]
-        assert data["error"]["code"] == "NO_OUTPUT" or data["error"]["step_id"] in failed, data["error"]
+        assert data["error"]["code"] == "NO_OUTPUT" or data["error"]["step_id"] in {*failed, *undetermined}, data["error"]
         return "failed"
     assert data["processing_status"] == "success"
     assert set(active) <= set(ran), (active, ran)

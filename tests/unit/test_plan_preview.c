@@ -148,7 +148,28 @@ static void test_the_preview_checks_what_is_known_of_later_steps(void **state)
     assert_string_equal(
         json_member_string(json_array_get(json_object_get(grid, "errors"), 0), "path"),
         "/steps/1/params/grid_pattern");
-    /* A step whose failure is let pass is skipped. */
+    /* A step whose failure is let pass is skipped, also when it would wait first. */
+    static const char late[] = PREVIEW(
+        "{'key': 'n', 'component': 'number'}",
+        "{'id': 'a', 'flow': 'chat'},"
+        "{'id': 'maybe', 'flow': 'chat', 'on_error': 'continue',"
+        " 'params': {'prompt': '{{steps.a.text}}', 'response_format': '{{workflow.id ?? `x`}}'}},"
+        "{'id': 'wrong', 'flow': 'chat', 'on_error': 'continue', 'for_each': '{{[`xml`]}}',"
+        " 'params': {'prompt': '{{steps.a.text}}', 'response_format': '{{item}}'}},"
+        "{'id': 'after', 'flow': 'chat', 'needs': ['wrong']}",
+        "{'step': 'a', 'when': 'steps.a.text == `x` || options.n == null'},"
+        "{'step': 'a', 'when': 'options.n > 3'}");
+    CLEANUP(json) json_t *passed = preview_of(late, "{'n': 5}");
+    assert_json(json_object_get(passed, "errors"), "[]");
+    assert_json(json_object_get(passed, "layers"), "[['a'], ['maybe']]");
+    assert_json(
+        json_object_get(passed, "skipped_steps"),
+        "[{'id': 'wrong', 'reason': 'response_format is one of: text, json.'},"
+        " {'id': 'after', 'reason': 'It needs the output of the step wrong, which was skipped.'}]");
+    CLEANUP(json) json_t *order = preview_of(late, "{}");
+    const json_t *fault = json_array_get(json_object_get(order, "errors"), 0);
+    assert_string_equal(json_member_string(fault, "path"), "/outputs/1/when");
+    assert_int_equal(json_member_integer(fault, "column", 0), 11);
     CLEANUP(json) json_t *format = preview_of(text, "{'format': 'xml'}");
     assert_json(json_object_get(format, "valid"), "true");
     assert_json(json_object_get(format, "layers"), "[['a'], ['tile']]");

@@ -101,6 +101,36 @@ static void test_steps_wait_run_and_are_skipped(void **state)
     world_end(&w);
 }
 
+/* A skip is certain as soon as something that the step refers to is skipped, whatever it waits for besides. */
+static void test_a_skip_does_not_wait(void **state)
+{
+    static const char text[] =
+        "{'id': 't', 'available_options': [{'key': 'on', 'component': 'toggle', 'default': false}],"
+        "'steps': ["
+        "  {'id': 'slow', 'flow': 'chat'},"
+        "  {'id': 'off', 'flow': 'chat', 'when': 'options.on'},"
+        "  {'id': 'params', 'flow': 'chat', 'needs': ['slow'], 'params': {'prompt': "
+        "'{{steps.off.text}}'}},"
+        "  {'id': 'each', 'flow': 'chat', 'needs': ['slow'], 'for_each': '{{steps.off.result}}'},"
+        "  {'id': 'wrong', 'flow': 'chat', 'needs': ['slow'], 'params': {'response_format': "
+        "'{{workflow.id}}'}},"
+        "  {'id': 'fine', 'flow': 'chat', 'needs': ['slow']}],"
+        "'outputs': [{'step': 'slow'}]}";
+    struct world w;
+    (void)state;
+    world_start(&w, text, "{}");
+    world_set(&w, "off", PLAN_STEP_SKIPPED, NULL);
+    assert_decision(&w, "params", PLAN_SKIP, "the step off, which was skipped");
+    assert_decision(&w, "each", PLAN_SKIP, "the step off, which was skipped");
+    assert_decision(&w, "wrong", PLAN_WAIT, NULL);
+    assert_decision(&w, "fine", PLAN_WAIT, NULL);
+    world_set(&w, "slow", PLAN_STEP_SUCCESS, "[{'text': 'x'}]");
+    assert_decision(&w, "params", PLAN_SKIP, NULL);
+    assert_decision(&w, "wrong", PLAN_FAIL, "response_format");
+    assert_decision(&w, "fine", PLAN_RUN, NULL);
+    world_end(&w);
+}
+
 static void test_a_fan_out_runs_once_per_item(void **state)
 {
     struct world w;
@@ -173,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps_wait_run_and_are_skipped),
+        cmocka_unit_test(test_a_skip_does_not_wait),
         cmocka_unit_test(test_a_fan_out_runs_once_per_item),
         cmocka_unit_test(test_real_values_are_checked_again),
         cmocka_unit_test(test_outputs_come_in_order),

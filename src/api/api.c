@@ -78,14 +78,16 @@ static int api_plan_body(struct api_call *call, struct http_body_plan *ret_plan,
         return 0;
     case API_BODY_UPLOAD:
         return api_plan_upload(call, ret_plan, err);
+    case API_BODY_IGNORED:
     case API_BODY_JSON:
+        ret_plan->mode = HTTP_BODY_MEMORY;
+        ret_plan->body_max = call->api->settings.json_bytes_max;
         break;
     }
-    if (!api_type_is(http_request_header(call->request, "Content-Type"), "application/json"))
+    if (call->endpoint->body == API_BODY_JSON &&
+        !api_type_is(http_request_header(call->request, "Content-Type"), "application/json"))
         return err_set(err, ERR_UNSUPPORTED_TYPE, NULL,
                        "The body is sent with Content-Type: application/json.");
-    ret_plan->mode = HTTP_BODY_MEMORY;
-    ret_plan->body_max = call->api->settings.json_bytes_max;
     return 0;
 }
 
@@ -176,6 +178,8 @@ int api_new(const struct api_settings *settings, struct api **ret_api, struct er
     api->settings = *settings;
     api->auth = auth_new(settings->store);
     api->cache = cache_new(settings->media_url_life_s);
+    api->once = once_new();
+    api->sweep = sweep_new();
     int rc = wait_new(api, &api->room, err);
     if (rc == 0) {
         const struct http_application application = {
@@ -201,6 +205,7 @@ int api_port(const struct api *api)
 void api_quiesce(struct api *api)
 {
     http_server_quiesce(api->server);
+    once_stop(api->once);
     wait_stop(api->room);
 }
 
@@ -210,6 +215,8 @@ void api_free(struct api *api)
         return;
     http_server_free(api->server);
     wait_free(api->room);
+    once_free(api->once);
+    sweep_free(api->sweep);
     cache_free(api->cache);
     auth_free(api->auth);
     free(api);

@@ -6,88 +6,26 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    WORKFLOW_TITLE_MAX = 200,
-    WORKFLOW_DESCRIPTION_MAX = 5000,
-    WORKFLOW_EVENT_MAX = 200,
-    WORKFLOW_IMAGES_MAX = 64
-};
+enum { WORKFLOW_EVENT_MAX = 200, WORKFLOW_WEBHOOK_MAX = 2000, WORKFLOW_IMAGES_MAX = 64 };
 
 /* --- reading ------------------------------------------------------------------------------------ */
-
-static void workflow_reply_text(struct api_call *call, const char *text, size_t size)
-{
-    reply_text(call, 200, text, size);
-}
-
-void workflow_answer(struct api_call *call, const char *workflow_id)
-{
-    struct api *api = call->api;
-    const char *base = render_base(call);
-    uint64_t ticket;
-    struct cache_text *kept = cache_get(api->cache, workflow_id, call->customer, base, &ticket);
-    struct store_workflow_full *full;
-    struct err err;
-    size_t size;
-    if (kept) {
-        const char *bytes = cache_bytes(kept, &size);
-        http_reply(call->request, &(struct http_response){.status = 200,
-                                                          .content_type = "application/json",
-                                                          .body = bytes,
-                                                          .body_size = size,
-                                                          .file_fd = -1,
-                                                          .shared = true,
-                                                          .release = cache_release,
-                                                          .release_context = kept});
-        return;
-    }
-    int rc = store_workflow_get(api->settings.store, call->arena, call->customer, workflow_id,
-                                &full, &err);
-    if (rc < 0) {
-        if (rc == ERR_NOT_FOUND)
-            reply_code(call, ERR_NOT_FOUND);
-        else
-            reply_error(call, &err);
-        return;
-    }
-    const char *text = render_workflow(call->arena, api, base, full, &size);
-    cache_put(api->cache, workflow_id, call->customer, base, ticket, text, size);
-    workflow_reply_text(call, text, size);
-}
-
-/* Whether there is anything to wait for. *ret_exists is false when the customer has no such workflow. */
-static bool workflow_is_open(struct api_call *call, const char *id, bool *ret_exists)
-{
-    struct store_workflow_full *full;
-    int rc =
-        store_workflow_get(call->api->settings.store, call->arena, call->customer, id, &full, NULL);
-    *ret_exists = rc == 0;
-    return rc == 0 && !machine_run_final(full->workflow.status);
-}
 
 void ep_workflow_read(struct api_call *call)
 {
     const char *id = call->values[0];
+    struct store_workflow_full *full;
     struct plan_faults faults;
     struct err err;
-    bool exists;
     int seconds = 0;
     plan_faults_init(&faults, call->arena);
-    if (!uuid_valid(id)) {
-        reply_code(call, ERR_NOT_FOUND);
-        return;
-    }
     int rc = wait_seconds(call, &seconds, &faults);
-    if (rc == 0 && seconds == 0) {
-        workflow_answer(call, id);
+    if (rc == 0 && seconds == 0)
+        workflow_answer_path(call);
+    else if (!workflow_find(call, id, &full))
         return;
-    }
-    bool open = workflow_is_open(call, id, &exists);
-    if (!exists)
-        reply_code(call, ERR_NOT_FOUND);
     else if (rc < 0)
         reply_faults(call, "query", &faults);
-    else if (!open)
+    else if (machine_run_final(full->workflow.status))
         workflow_answer(call, id);
     else if (wait_add(call->api->room, call, id, seconds, workflow_answer, &err) < 0)
         reply_error(call, &err);
@@ -102,43 +40,6 @@ struct workflow_creation {
     const char *answer; /* rendered before the commit, sent after it */
     size_t answer_size;
 };
-
-static size_t workflow_characters(const char *text)
-{
-    size_t count = 0;
-    for (; *text; text++)
-        count += ((unsigned char)*text & 0xC0) != 0x80;
-    return count;
-}
-
-/* A member that is text of limited length, or its default when it is missing or null. */
-static const char *workflow_text(struct api_call *call, const char *name, const char *otherwise,
-                                 size_t length_max, struct plan_faults *faults)
-{
-    const json_t *member = json_object_get(call->body, name);
-    const char *path = json_pointer(call->arena, "", name);
-    if (!member || json_is_null(member))
-        return otherwise;
-    if (!json_is_string(member)) {
-        plan_fault_add(faults, path, 0, "type_error", "%s is a text, not a %s.", name,
-                       json_type_name(member));
-        return otherwise;
-    }
-    const char *text = json_string_value(member);
-    if (strlen(text) != json_string_length(member))
-        plan_fault_add(faults, path, 0, "value_error", "%s contains a NUL character.", name);
-    else if (workflow_characters(text) > length_max)
-        plan_fault_add(faults, path, 0, "too_long", "%s has at most %zu characters.", name,
-                       length_max);
-    return text;
-}
-
-static void workflow_check_visibility(const char *value, struct plan_faults *faults)
-{
-    if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0 && strcmp(value, "2") != 0)
-        plan_fault_add(faults, "/visibility_status", 0, "value_error",
-                       "visibility_status is \"0\" (private), \"1\" (unlisted) or \"2\" (public).");
-}
 
 static void workflow_check_webhook(const char *url, struct plan_faults *faults)
 {
@@ -199,7 +100,7 @@ static void workflow_read_body(struct api_call *call, struct store_workflow *wor
     workflow->visibility_status = workflow_text(call, "visibility_status", "1", 1, faults);
     workflow_check_visibility(workflow->visibility_status, faults);
     workflow->event_id = workflow_text(call, "event_id", "no_event", WORKFLOW_EVENT_MAX, faults);
-    workflow->webhook_url = workflow_text(call, "webhook_url", NULL, 2000, faults);
+    workflow->webhook_url = workflow_text(call, "webhook_url", NULL, WORKFLOW_WEBHOOK_MAX, faults);
     workflow_check_webhook(workflow->webhook_url, faults);
 }
 
@@ -220,18 +121,13 @@ static void workflow_fill_options(struct api_call *call, const struct plan_templ
     workflow->price = plan_price(t, checked).total;
 }
 
-static void workflow_reply_poor(struct api_call *call, int64_t required)
+/* After the wait: with a key, what is answered now is what comes with the same key later. */
+static void workflow_created_and_ended(struct api_call *call, const char *workflow_id)
 {
-    int64_t balance = 0, reserved;
-    struct err err;
-    int rc =
-        store_credit_balance(call->api->settings.store, call->customer, &balance, &reserved, &err);
-    if (rc < 0)
-        reply_error(call, &err);
+    if (call->once)
+        once_answer(call, workflow_id);
     else
-        reply_json(call, 402,
-                   json_pack("{s:s, s:I, s:I}", "message", err_wire(ERR_INSUFFICIENT_CREDIT),
-                             "required", (json_int_t)required, "balance", (json_int_t)balance));
+        workflow_answer(call, workflow_id);
 }
 
 /* On the store's writer thread, after the commit. */
@@ -251,7 +147,7 @@ static void workflow_created(void *context, int rc, const struct err *err)
     engine_submit(call->api->settings.engine, creation->workflow.id);
     if (creation->wait_seconds == 0 ||
         wait_add(call->api->room, call, creation->workflow.id, creation->wait_seconds,
-                 workflow_answer, &fault) < 0)
+                 workflow_created_and_ended, &fault) < 0)
         reply_text(call, 200, creation->answer, creation->answer_size);
 }
 
@@ -260,6 +156,7 @@ static void workflow_create(struct api_call *call, const struct store_workflow *
     struct workflow_creation *creation = arena_alloc(call->arena, sizeof(*creation));
     char id[UUID_TEXT_SIZE];
     struct plan_faults unused;
+    struct store_replay replay;
     uuid_new(id);
     plan_faults_init(&unused, call->arena);
     creation->call = call;
@@ -272,11 +169,32 @@ static void workflow_create(struct api_call *call, const struct store_workflow *
     const struct store_workflow_full full = {.workflow = creation->workflow};
     creation->answer =
         render_workflow(call->arena, call->api, render_base(call), &full, &creation->answer_size);
-    store_workflow_create(call->api->settings.store, &creation->workflow, workflow_created,
-                          creation);
+    store_workflow_create_once(call->api->settings.store, &creation->workflow,
+                               once_replay(call, creation->answer, &replay), workflow_created,
+                               creation);
 }
 
-void ep_workflow_create(struct api_call *call)
+/* The client's own limit, and whether the price keeps it. */
+static void workflow_check_limit(struct api_call *call, struct store_workflow *workflow,
+                                 struct plan_faults *faults)
+{
+    const json_t *limit = json_object_get(call->body, "max_credits");
+    if (!limit || json_is_null(limit))
+        return;
+    workflow->has_max_credits = true;
+    workflow->max_credits = json_integer_value(limit);
+    if (!json_is_integer(limit))
+        plan_fault_add(faults, "/max_credits", 0, "type_error",
+                       "max_credits is a whole number, not a %s.", json_type_name(limit));
+    else if (workflow->max_credits < 0)
+        plan_fault_add(faults, "/max_credits", 0, "value_error", "max_credits is 0 or more.");
+    else if (faults->error_count == 0 && workflow->price > workflow->max_credits)
+        plan_fault_add(faults, "/max_credits", 0, "value_error",
+                       "The workflow costs %lld credits, more than max_credits, which is %lld.",
+                       (long long)workflow->price, (long long)workflow->max_credits);
+}
+
+static void workflow_check_and_create(struct api_call *call)
 {
     const json_t *template_id = json_object_get(call->body, "template_id");
     struct store_workflow workflow = {0};
@@ -300,8 +218,175 @@ void ep_workflow_create(struct api_call *call)
         workflow_options(call, &faults);
         workflow_image_urls(call, &faults);
     }
+    workflow_check_limit(call, &workflow, &faults);
     if (faults.error_count > 0)
         reply_faults(call, "body", &faults);
     else
         workflow_create(call, &workflow);
+}
+
+void ep_workflow_create(struct api_call *call)
+{
+    if (once_begin(call, ep_workflow_create))
+        workflow_check_and_create(call);
+}
+
+/* --- lists -------------------------------------------------------------------------------------- */
+
+enum { WORKFLOW_LIST_DEFAULT = 20, WORKFLOW_LIST_MAX = 100 };
+
+struct workflow_query {
+    struct store_workflow_filter filter;
+    int limit;
+    struct plan_faults *faults;
+};
+
+static void workflow_query_time(struct workflow_query *query, const char *name, const char *value,
+                                int64_t *ret_time)
+{
+    char path[32];
+    snprintf(path, sizeof(path), "/%s", name);
+    if (clock_parse(value, ret_time, NULL) < 0)
+        plan_fault_add(query->faults, path, 0, "value_error",
+                       "%s is a time like 2026-05-16T16:34:59Z.", name);
+}
+
+static void workflow_query_status(struct workflow_query *query, const char *value)
+{
+    query->filter.has_status = true;
+    if (!store_status_parse(value, &query->filter.status))
+        plan_fault_add(query->faults, "/status", 0, "value_error",
+                       "status is queue, processing, success, fail or cancel.");
+}
+
+static bool workflow_query_visit(void *context, const char *name, const char *value)
+{
+    struct workflow_query *query = context;
+    struct store_workflow_filter *filter = &query->filter;
+    if (strcmp(name, "status") == 0)
+        workflow_query_status(query, value);
+    else if (strcmp(name, "template_id") == 0)
+        filter->template_id = value;
+    else if (strcmp(name, "event_id") == 0)
+        filter->event_id = value;
+    else if (strcmp(name, "created_after") == 0)
+        workflow_query_time(query, name, value, &filter->created_after);
+    else if (strcmp(name, "created_before") == 0)
+        workflow_query_time(query, name, value, &filter->created_before);
+    else if (strcmp(name, "limit") == 0)
+        query->limit = query_limit(value, WORKFLOW_LIST_MAX, query->faults);
+    else if (strcmp(name, "cursor") == 0) {
+        filter->before_id = value;
+        if (!uuid_valid(value))
+            plan_fault_add(query->faults, "/cursor", 0, "value_error",
+                           "cursor is the next_cursor of an earlier page.");
+    }
+    return true;
+}
+
+void ep_workflow_list(struct api_call *call)
+{
+    struct store_workflow_full *list;
+    struct plan_faults faults;
+    struct err err;
+    size_t count;
+    struct workflow_query query = {.limit = WORKFLOW_LIST_DEFAULT, .faults = &faults};
+    plan_faults_init(&faults, call->arena);
+    http_request_query(call->request, workflow_query_visit, &query);
+    if (faults.error_count > 0) {
+        reply_faults(call, "query", &faults);
+        return;
+    }
+    /* One more than asked for tells whether there is a next page. */
+    int rc = store_workflow_list(call->api->settings.store, call->arena, call->customer,
+                                 &query.filter, query.limit + 1, &list, &count, &err);
+    if (rc < 0) {
+        reply_error(call, &err);
+        return;
+    }
+    bool more = count > (size_t)query.limit;
+    size_t shown = more ? (size_t)query.limit : count;
+    json_t *data = json_array();
+    for (size_t i = 0; i < shown; i++)
+        json_array_append_new(
+            data, render_workflow_object(call->arena, call->api, render_base(call), &list[i]));
+    reply_json(call, 200,
+               json_pack("{s:o, s:s?}", "data", data, "next_cursor",
+                         more ? list[shown - 1].workflow.id : NULL));
+}
+
+/* --- changes ------------------------------------------------------------------------------------ */
+
+static void workflow_edit_rating(struct api_call *call, struct store_edit *edit,
+                                 struct plan_faults *faults)
+{
+    enum { RATING_MAX = 20 };
+    edit->has_rating = json_object_get(call->body, "rating") != NULL;
+    edit->rating = workflow_text(call, "rating", NULL, RATING_MAX, faults);
+}
+
+static void workflow_edit_delivered(struct api_call *call, struct store_edit *edit,
+                                    struct plan_faults *faults)
+{
+    const json_t *time = json_object_get(call->body, "delivered_at");
+    if (!time)
+        return;
+    if (json_is_null(time))
+        edit->delivered_at = clock_wall_us();
+    else if (!json_is_string(time))
+        plan_fault_add(faults, "/delivered_at", 0, "type_error",
+                       "delivered_at is a time or null, not a %s.", json_type_name(time));
+    else if (clock_parse(json_string_value(time), &edit->delivered_at, NULL) < 0 ||
+             edit->delivered_at == 0)
+        plan_fault_add(faults, "/delivered_at", 0, "value_error",
+                       "delivered_at is a time like 2026-05-16T16:34:59Z.");
+}
+
+static void workflow_edit_refuse_others(struct api_call *call, struct plan_faults *faults)
+{
+    static const char *const known[] = {"title", "description", "visibility_status", "rating",
+                                        "delivered_at"};
+    const char *key;
+    json_t *value;
+    json_object_foreach(call->body, key, value)
+    {
+        bool found = false;
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+            found |= strcmp(known[i], key) == 0;
+        if (!found)
+            plan_fault_add(faults, json_pointer(call->arena, "", key), 0, "unknown_field",
+                           "%s cannot be changed.", key);
+    }
+}
+
+/* On the store's writer thread, after the commit. */
+static void workflow_edited(void *context, int rc, const struct err *err)
+{
+    struct api_call *call = context;
+    if (rc < 0)
+        reply_error(call, err);
+    else
+        wait_run(call->api->room, workflow_answer_path, call);
+}
+
+void ep_workflow_update(struct api_call *call)
+{
+    const char *id = call->values[0];
+    struct store_edit edit = {.customer = call->customer, .workflow_id = id};
+    struct store_workflow_full *full;
+    struct plan_faults faults;
+    plan_faults_init(&faults, call->arena);
+    if (!workflow_find(call, id, &full))
+        return;
+    workflow_edit_refuse_others(call, &faults);
+    edit.title = workflow_text(call, "title", NULL, WORKFLOW_TITLE_MAX, &faults);
+    edit.description = workflow_text(call, "description", NULL, WORKFLOW_DESCRIPTION_MAX, &faults);
+    edit.visibility_status = workflow_text(call, "visibility_status", NULL, 1, &faults);
+    workflow_check_visibility(edit.visibility_status, &faults);
+    workflow_edit_rating(call, &edit, &faults);
+    workflow_edit_delivered(call, &edit, &faults);
+    if (faults.error_count > 0)
+        reply_faults(call, "body", &faults);
+    else
+        store_workflow_edit(call->api->settings.store, &edit, workflow_edited, call);
 }

@@ -10,7 +10,7 @@
 struct api_call;
 
 enum api_access { API_OPEN, API_KEY };
-enum api_body { API_BODY_NONE, API_BODY_JSON, API_BODY_UPLOAD };
+enum api_body { API_BODY_NONE, API_BODY_IGNORED, API_BODY_JSON, API_BODY_UPLOAD };
 
 struct api_endpoint {
     const char *method, *path, *summary;
@@ -33,6 +33,8 @@ struct api_call {
     const char *client_type;                 /* NULL when the client did not say */
     json_t *body;                            /* JSON endpoints; owned by the arena */
     int upload_fd;                           /* UPLOAD endpoints, else -1; closed with the arena */
+    struct once_ticket *once;                /* NULL without an Idempotency-Key */
+    struct lifecycle_deletion *deletion;     /* of ep_lifecycle.c */
 };
 
 /* --- routes --- */
@@ -84,6 +86,9 @@ const struct plan_template *template_read_definition(struct api_call *call,
 
 /* The base of URLs in this answer. */
 const char *render_base(struct api_call *call);
+/* The object; a new reference. */
+json_t *render_workflow_object(struct arena *a, const struct api *api, const char *base,
+                               const struct store_workflow_full *workflow);
 /* {"data": {...}} as text in the arena. */
 char *render_workflow(struct arena *a, const struct api *api, const char *base,
                       const struct store_workflow_full *workflow, size_t *ret_size);
@@ -129,11 +134,60 @@ int wait_add(struct wait_room *room, struct api_call *call, const char *workflow
              void (*answer)(struct api_call *call, const char *workflow_id), struct err *err);
 void wait_changed(struct wait_room *room,
                   const char *workflow_id); /* any thread, never blocks for long */
-/* Runs `work` on the room's thread. */
+/* Runs `work` on the room's thread; on the caller's when the room has stopped. */
 void wait_run(struct wait_room *room, void (*work)(struct api_call *call), struct api_call *call);
 
-/* Answers with the workflow as it is now (200), or the error. Any thread. */
+/* What the room does beside: one of each kind, on its thread, not before `at` (monotonic us). Any thread. */
+enum wait_chore_kind { WAIT_CHORE_SWEEP, WAIT_CHORE_RETENTION, WAIT_CHORES };
+void wait_chore(struct wait_room *room, enum wait_chore_kind kind, void (*chore)(struct api *api),
+                int64_t at);
+
+/* --- workflows --- */
+
+enum { WORKFLOW_TITLE_MAX = 200, WORKFLOW_DESCRIPTION_MAX = 5000 };
+
+/* Answers with the workflow as it is now (200), or the error. Any thread that may read the store. */
 void workflow_answer(struct api_call *call, const char *workflow_id);
+void workflow_answer_path(
+    struct api_call *call); /* the one whose id is the first value of the path */
+/* The customer's workflow; false when it was answered that there is none. */
+bool workflow_find(struct api_call *call, const char *id,
+                   struct store_workflow_full **ret_workflow);
+void workflow_reply_poor(struct api_call *call, int64_t required); /* 402 */
+/* A member of the body that is text of limited length, or `otherwise` when it is missing or null. */
+const char *workflow_text(struct api_call *call, const char *name, const char *otherwise,
+                          size_t length_max, struct plan_faults *faults);
+void workflow_check_visibility(const char *value, struct plan_faults *faults); /* NULL is fine */
+/* `limit` of a query; 1 with a fault. */
+int query_limit(const char *value, int most, struct plan_faults *faults);
+
+/* --- requests with an Idempotency-Key --- */
+
+struct once;
+struct once_ticket;
+struct once *once_new(void);
+/* Refuses all who wait behind another, and who come from now on. Before wait_stop(). */
+void once_stop(struct once *once);
+void once_free(struct once *once); /* NULL allowed */
+/* Whether the call goes on; call->once is set then if it has a key. False: it was answered, or `again` will be called with it on the
+ * room's thread. */
+bool once_begin(struct api_call *call, void (*again)(struct api_call *call));
+/* What is kept with the creation, in *replay; NULL without a key. */
+const struct store_replay *once_replay(struct api_call *call, const char *answer,
+                                       struct store_replay *replay);
+/* Answers like workflow_answer(), and keeps that as the answer to the key. Needs call->once. */
+void once_answer(struct api_call *call, const char *workflow_id);
+
+/* --- files of deleted objects --- */
+
+struct sweep;
+struct sweep *sweep_new(void);
+void sweep_free(struct sweep *sweep); /* NULL allowed */
+/* Removes those that nothing uses, at once or when they are let go. On the room's thread. */
+void sweep_blobs(struct api *api, const struct store_blobs *blobs);
+
+/* --- waiting, continued --- */
+
 /* `wait` of the query or Prefer of the header; 0 for none. ERR_INVALID when it is no number of 1 to 60. */
 int wait_seconds(struct api_call *call, int *ret_seconds, struct plan_faults *faults);
 
@@ -143,6 +197,8 @@ struct api {
     struct auth *auth;
     struct cache *cache;
     struct wait_room *room;
+    struct once *once;
+    struct sweep *sweep;
 };
 
 /* The handlers. */

@@ -133,8 +133,8 @@ static json_t *render_completions(struct arena *a, const struct api *api, const 
     return completions;
 }
 
-static json_t *render_object(struct arena *a, const struct api *api, const char *base,
-                             const struct store_workflow_full *full)
+json_t *render_workflow_object(struct arena *a, const struct api *api, const char *base,
+                               const struct store_workflow_full *full)
 {
     const struct store_workflow *workflow = &full->workflow;
     json_t *data = json_object();
@@ -171,7 +171,8 @@ static json_t *render_object(struct arena *a, const struct api *api, const char 
 char *render_workflow(struct arena *a, const struct api *api, const char *base,
                       const struct store_workflow_full *workflow, size_t *ret_size)
 {
-    CLEANUP(json) json_t *body = json_pack("{s:o}", "data", render_object(a, api, base, workflow));
+    CLEANUP(json)
+    json_t *body = json_pack("{s:o}", "data", render_workflow_object(a, api, base, workflow));
     CLEANUP(buffer) struct buffer text = {0};
     json_append_text(&text, body);
     *ret_size = text.size;

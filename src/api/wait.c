@@ -42,7 +42,11 @@ struct wait_room {
     /* monotonic us; the first time that a member asked for, INT64_MAX without one */
     int64_t next_time;
     struct wait_work *work_first, *work_last;
-    bool stopping;
+    struct {
+        void (*run)(struct api *api);
+        int64_t at; /* 0: not asked for */
+    } chores[WAIT_CHORES];
+    bool stopping, ended;
 };
 
 /* --- topics -------------------------------------------------------------------------------------- */
@@ -179,6 +183,33 @@ static void room_mark_due(struct wait_room *room)
     }
 }
 
+/* Under lock, which is given up in between. */
+static void room_do_chores(struct wait_room *room)
+{
+    for (size_t i = 0; i < WAIT_CHORES && !room->stopping; i++) {
+        if (room->chores[i].at == 0)
+            continue;
+        if (room->chores[i].at > clock_monotonic_us()) {
+            room_expect(room, room->chores[i].at);
+            continue;
+        }
+        room->chores[i].at = 0;
+        pthread_mutex_unlock(&room->lock);
+        room->chores[i].run(room->api);
+        pthread_mutex_lock(&room->lock);
+    }
+}
+
+void wait_chore(struct wait_room *room, enum wait_chore_kind kind, void (*chore)(struct api *api),
+                int64_t at)
+{
+    pthread_mutex_lock(&room->lock);
+    room->chores[kind].run = chore;
+    room->chores[kind].at = at;
+    room_expect(room, at);
+    pthread_mutex_unlock(&room->lock);
+}
+
 static void room_sleep(struct wait_room *room)
 {
     if (room->next_time == INT64_MAX) {
@@ -210,6 +241,7 @@ static void *wait_main(void *context)
     pthread_mutex_lock(&room->lock);
     while (!room->stopping || room->members > 0 || room->work_first) {
         room_mark_due(room);
+        room_do_chores(room);
         if (room->work_first) {
             room_do_work(room);
         } else if (room->marked_first) {
@@ -223,16 +255,22 @@ static void *wait_main(void *context)
             room_sleep(room);
         }
     }
+    room->ended = true;
     pthread_mutex_unlock(&room->lock);
     return NULL;
 }
 
 void wait_run(struct wait_room *room, void (*work)(struct api_call *call), struct api_call *call)
 {
+    pthread_mutex_lock(&room->lock);
+    if (room->ended) {
+        pthread_mutex_unlock(&room->lock);
+        work(call);
+        return;
+    }
     struct wait_work *item = mem_alloc(sizeof(*item));
     item->work = work;
     item->call = call;
-    pthread_mutex_lock(&room->lock);
     if (room->work_last)
         room->work_last->next = item;
     else

@@ -1,0 +1,116 @@
+/* What several endpoints of workflows share. */
+#include "api/internal.h"
+
+#include <string.h>
+
+bool workflow_find(struct api_call *call, const char *id, struct store_workflow_full **ret_workflow)
+{
+    struct err err;
+    int rc = uuid_valid(id) ? store_workflow_get(call->api->settings.store, call->arena,
+                                                 call->customer, id, ret_workflow, &err)
+                            : ERR_NOT_FOUND;
+    if (rc == ERR_NOT_FOUND)
+        reply_code(call, ERR_NOT_FOUND);
+    else if (rc < 0)
+        reply_error(call, &err);
+    return rc == 0;
+}
+
+void workflow_answer(struct api_call *call, const char *workflow_id)
+{
+    struct api *api = call->api;
+    const char *base = render_base(call);
+    uint64_t ticket;
+    struct cache_text *kept = cache_get(api->cache, workflow_id, call->customer, base, &ticket);
+    struct store_workflow_full *full;
+    size_t size;
+    if (kept) {
+        const char *bytes = cache_bytes(kept, &size);
+        http_reply(call->request, &(struct http_response){.status = 200,
+                                                          .content_type = "application/json",
+                                                          .body = bytes,
+                                                          .body_size = size,
+                                                          .file_fd = -1,
+                                                          .shared = true,
+                                                          .release = cache_release,
+                                                          .release_context = kept});
+        return;
+    }
+    if (!workflow_find(call, workflow_id, &full))
+        return;
+    const char *text = render_workflow(call->arena, api, base, full, &size);
+    cache_put(api->cache, workflow_id, call->customer, base, ticket, text, size);
+    reply_text(call, 200, text, size);
+}
+
+void workflow_answer_path(struct api_call *call)
+{
+    if (uuid_valid(call->values[0]))
+        workflow_answer(call, call->values[0]);
+    else
+        reply_code(call, ERR_NOT_FOUND);
+}
+
+void workflow_reply_poor(struct api_call *call, int64_t required)
+{
+    int64_t balance = 0, reserved;
+    struct err err;
+    int rc =
+        store_credit_balance(call->api->settings.store, call->customer, &balance, &reserved, &err);
+    if (rc < 0)
+        reply_error(call, &err);
+    else
+        reply_json(call, 402,
+                   json_pack("{s:s, s:I, s:I}", "message", err_wire(ERR_INSUFFICIENT_CREDIT),
+                             "required", (json_int_t)required, "balance", (json_int_t)balance));
+}
+
+/* --- members of bodies, values of queries --------------------------------------------------------- */
+
+static size_t workflow_characters(const char *text)
+{
+    size_t count = 0;
+    for (; *text; text++)
+        count += ((unsigned char)*text & 0xC0) != 0x80;
+    return count;
+}
+
+/* A member that is text of limited length, or its default when it is missing or null. */
+const char *workflow_text(struct api_call *call, const char *name, const char *otherwise,
+                          size_t length_max, struct plan_faults *faults)
+{
+    const json_t *member = json_object_get(call->body, name);
+    const char *path = json_pointer(call->arena, "", name);
+    if (!member || json_is_null(member))
+        return otherwise;
+    if (!json_is_string(member)) {
+        plan_fault_add(faults, path, 0, "type_error", "%s is a text, not a %s.", name,
+                       json_type_name(member));
+        return otherwise;
+    }
+    const char *text = json_string_value(member);
+    if (strlen(text) != json_string_length(member))
+        plan_fault_add(faults, path, 0, "value_error", "%s contains a NUL character.", name);
+    else if (workflow_characters(text) > length_max)
+        plan_fault_add(faults, path, 0, "too_long", "%s has at most %zu characters.", name,
+                       length_max);
+    return text;
+}
+
+void workflow_check_visibility(const char *value, struct plan_faults *faults)
+{
+    if (value && strcmp(value, "0") != 0 && strcmp(value, "1") != 0 && strcmp(value, "2") != 0)
+        plan_fault_add(faults, "/visibility_status", 0, "value_error",
+                       "visibility_status is \"0\" (private), \"1\" (unlisted) or \"2\" (public).");
+}
+
+int query_limit(const char *value, int most, struct plan_faults *faults)
+{
+    size_t digits = strspn(value, "0123456789");
+    long limit = digits > 0 && digits < 6 ? strtol(value, NULL, 10) : 0;
+    if (value[digits] || limit < 1 || limit > most) {
+        plan_fault_add(faults, "/limit", 0, "value_error", "limit is a number from 1 to %d.", most);
+        return 1;
+    }
+    return (int)limit;
+}

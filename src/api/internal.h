@@ -84,6 +84,9 @@ const struct plan_template *template_read_definition(struct api_call *call,
 
 /* --- the workflow object --- */
 
+/* A task as an event shows it; a new reference. */
+json_t *render_task(struct arena *a, const struct api *api, const char *base,
+                    const struct store_workflow_full *workflow, const struct store_task *task);
 /* The base of URLs in this answer. */
 const char *render_base(struct api_call *call);
 /* The object; a new reference. */
@@ -116,12 +119,19 @@ int wait_new(struct api *api, struct wait_room **ret_room, struct err *err);
 /* Answers all who wait, finishes the work and ends the thread. */
 void wait_stop(struct wait_room *room);
 void wait_free(struct wait_room *room); /* after wait_stop(); NULL allowed */
+/* A workflow as it is shown to all who wait for it. */
+struct wait_view {
+    const struct store_workflow_full *full; /* NULL when it is gone */
+    struct arena *arena;                    /* of this look */
+    struct event_batch *events;             /* what streams have rendered for one another */
+};
+
 /* Somebody who is shown a workflow whenever it may have changed. First member of the owner's record. */
 struct wait_member {
     struct wait_member *next; /* the room's */
     int64_t until;            /* monotonic us: looked at then in any case; set again by look() */
-    /* On the room's thread; `full` is NULL when the workflow is gone. False: it has left, and freed itself. */
-    bool (*look)(struct wait_member *member, const struct store_workflow_full *full);
+    /* On the room's thread. False: it has left, and freed itself. */
+    bool (*look)(struct wait_member *member, struct wait_view *view);
 };
 /* look() follows soon, and after every commit. ERR_RATE_LIMITED when too many wait. */
 int wait_join(struct wait_room *room, struct wait_member *member, const char *workflow_id,

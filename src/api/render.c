@@ -133,6 +133,26 @@ static json_t *render_completions(struct arena *a, const struct api *api, const 
     return completions;
 }
 
+json_t *render_task(struct arena *a, const struct api *api, const char *base,
+                    const struct store_workflow_full *full, const struct store_task *task)
+{
+    static const char *const states[] = {
+        [STORE_TASK_READY] = "queue",
+        [STORE_TASK_SUCCESS] = "success",
+        [STORE_TASK_FAILED] = "fail",
+        [STORE_TASK_SKIPPED] = "skip",
+    };
+    CLEANUP(json) json_t *definition = render_parsed(full->workflow.template_json, json_object());
+    const char *flow = render_flow(definition, task->step_id);
+    return json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:I, s:I, s:o, s:o, s:s?}", "id",
+                     task->step_id, "flow", flow ? flow : "unknown", "item", task->item,
+                     "item_count", task->item_count, "status", states[task->state], "attempt",
+                     task->attempt, "used_credits", (json_int_t)task->used_credits, "duration",
+                     (json_int_t)task->duration_ms, "result",
+                     render_results(a, api, base, full->workflow.id, task->result_json), "error",
+                     render_parsed(task->error_json, json_null()), "reason", task->reason);
+}
+
 json_t *render_workflow_object(struct arena *a, const struct api *api, const char *base,
                                const struct store_workflow_full *full)
 {

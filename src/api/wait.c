@@ -125,12 +125,13 @@ static struct wait_member *members_look(struct wait_room *room, const char *id,
     CLEANUP(arena) struct arena *a = arena_new();
     struct store_workflow_full *full;
     struct wait_member *kept = NULL;
-    if (store_workflow_get(room->api->settings.store, a, NULL, id, &full, NULL) < 0)
-        full = NULL;
+    struct wait_view view = {.arena = a};
+    if (store_workflow_get(room->api->settings.store, a, NULL, id, &full, NULL) == 0)
+        view.full = full;
     while (members) {
         struct wait_member *member = members;
         members = member->next;
-        if (!member->look(member, full)) {
+        if (!member->look(member, &view)) {
             ++*ret_left;
             continue;
         }
@@ -343,11 +344,11 @@ struct waiter {
     char id[UUID_TEXT_SIZE];
 };
 
-static bool waiter_look(struct wait_member *member, const struct store_workflow_full *full)
+static bool waiter_look(struct wait_member *member, struct wait_view *view)
 {
     struct waiter *waiter = (struct waiter *)member;
-    if (full && !machine_run_final(full->workflow.status) && member->until > clock_monotonic_us() &&
-        !wait_is_stopping(waiter->call->api->room))
+    if (view->full && !machine_run_final(view->full->workflow.status) &&
+        member->until > clock_monotonic_us() && !wait_is_stopping(waiter->call->api->room))
         return true;
     waiter->answer(waiter->call, waiter->id);
     free(waiter);

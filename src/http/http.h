@@ -129,11 +129,11 @@ void http_reply(struct http_request *request, const struct http_response *respon
 struct http_stream;
 
 /* Answers 200 with a body that is written as it comes (chunked), for server-sent events. The stream lives until
- * http_stream_end(). `gone` is called once, on any thread, when the client has gone away; then the application
- * calls http_stream_end(). */
+ * http_stream_end(). `gone` is called at most once, on any thread, when the client has gone away, and never after
+ * http_stream_end() has returned; it may not call functions of the stream. The application ends the stream then. */
 struct http_stream *http_reply_stream(struct http_request *request, const char *content_type,
                                       void (*gone)(void *context), void *context);
-/* Queues bytes (copied). Any thread. ERR_TOO_LARGE when the client reads too slowly (over 256 KiB wait). */
+/* Queues bytes (copied). Any thread. ERR_TOO_LARGE when the client reads too slowly (over 256 KiB wait already). */
 int http_stream_write(struct http_stream *stream, const void *bytes, size_t size, struct err *err);
 void http_stream_end(struct http_stream *stream);
 

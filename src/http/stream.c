@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { STREAM_WAITING_BYTES_MAX = 256 << 10, STREAM_BLOCK_BYTES = 16 << 10 };
+enum { STREAM_WAITING_BYTES_MAX = 256 << 10, STREAM_BLOCK_BYTES = 4 << 10 };
 
 struct http_stream {
     pthread_mutex_t lock;
@@ -31,6 +31,8 @@ static ssize_t stream_read(void *context, uint64_t position, char *bytes, size_t
         taken = (ssize_t)(stream->waiting.size < size ? stream->waiting.size : size);
         memcpy(bytes, stream->waiting.bytes, (size_t)taken);
         buffer_consume(&stream->waiting, (size_t)taken);
+        if (stream->waiting.size == 0)
+            buffer_finish(&stream->waiting); /* most of its life a stream has nothing to say */
     } else if (stream->ended) {
         taken = MHD_CONTENT_READER_END_OF_STREAM;
     } else {
@@ -41,18 +43,19 @@ static ssize_t stream_read(void *context, uint64_t position, char *bytes, size_t
     return taken;
 }
 
-/* The answer is over, whoever ended it; whoever comes second frees. */
+/* The answer is over, whoever ended it; whoever comes second frees. Under the lock the application cannot end the stream, and free
+ * its context, while it is told. */
 static void stream_closed(void *context)
 {
     struct http_stream *stream = context;
     pthread_mutex_lock(&stream->lock);
     bool ended = stream->ended;
     stream->closed = true;
+    if (!ended)
+        stream->gone(stream->context);
     pthread_mutex_unlock(&stream->lock);
     if (ended)
         stream_free(stream);
-    else
-        stream->gone(stream->context);
 }
 
 static void stream_wake(struct http_stream *stream)
@@ -85,7 +88,7 @@ struct http_stream *http_reply_stream(struct http_request *request, const char *
 int http_stream_write(struct http_stream *stream, const void *bytes, size_t size, struct err *err)
 {
     pthread_mutex_lock(&stream->lock);
-    bool slow = stream->waiting.size + size > STREAM_WAITING_BYTES_MAX;
+    bool slow = stream->waiting.size > STREAM_WAITING_BYTES_MAX;
     if (!slow && !stream->closed) {
         buffer_append(&stream->waiting, bytes, size);
         stream_wake(stream);

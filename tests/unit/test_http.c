@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,18 +56,38 @@ static bool app_visit_query(void *context, const char *name, const char *value)
     return strcmp(name, "stop") != 0;
 }
 
+static atomic_int streams_gone, streams_slow, streams_ended;
+
 static void app_gone(void *context)
 {
-    http_stream_end(*(struct http_stream **)context);
+    atomic_fetch_add((atomic_int *)context, 1);
 }
 
 static void app_stream(struct http_request *request)
 {
-    static struct http_stream *stream;
-    stream = http_reply_stream(request, "text/event-stream", app_gone, &stream);
+    struct http_stream *stream =
+        http_reply_stream(request, "text/event-stream", app_gone, &streams_gone);
     for (int i = 0; i < 3; i++)
         http_stream_write(stream, "data\n", 5, NULL);
     http_stream_end(stream);
+}
+
+/* Goes on until the client has left, or reads too slowly. */
+static void *app_stream_on(void *request)
+{
+    struct http_stream *stream =
+        http_reply_stream(request, "text/event-stream", app_gone, &streams_gone);
+    static char block[60000];
+    memset(block, 'x', sizeof(block));
+    for (int i = 0; i < 2000 && atomic_load(&streams_gone) == 0; i++) {
+        struct err err;
+        if (http_stream_write(stream, block, sizeof(block), &err) < 0)
+            atomic_fetch_add(&streams_slow, err.code == ERR_TOO_LARGE);
+        usleep(2000);
+    }
+    http_stream_end(stream);
+    atomic_fetch_add(&streams_ended, 1);
+    return NULL;
 }
 
 static void *app_answer_later(void *request)
@@ -92,8 +113,10 @@ static void app_body(void *context, struct http_request *request)
         app_stream(request);
         return;
     }
-    if (strcmp(http_request_path(request), "/later") == 0) {
-        assert_int_equal(pthread_create(&thread, NULL, app_answer_later, request), 0);
+    bool on = strcmp(http_request_path(request), "/stream-on") == 0;
+    if (on || strcmp(http_request_path(request), "/later") == 0) {
+        assert_int_equal(
+            pthread_create(&thread, NULL, on ? app_stream_on : app_answer_later, request), 0);
         pthread_detach(thread);
         return;
     }
@@ -476,6 +499,30 @@ static void test_a_stream_comes_in_chunks_and_ends(void **state)
     assert_int_equal(count_of(answer, "data\n"), 3);
 }
 
+/* A client that reads nothing and leaves: first it is too slow, then it is gone. */
+static void test_a_client_leaves_a_stream(void **state)
+{
+    static const char get[] = "GET /stream-on HTTP/1.1\r\n" HOST "\r\n";
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons((uint16_t)http_server_port(server))};
+    char start[16];
+    (void)state;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(send(fd, get, sizeof(get) - 1, MSG_NOSIGNAL), sizeof(get) - 1);
+    assert_true(recv(fd, start, sizeof(start), 0) > 0);
+    for (int i = 0; i < 5000 && atomic_load(&streams_slow) == 0; i++)
+        usleep(1000);
+    assert_true(atomic_load(&streams_slow) > 0);
+    assert_int_equal(atomic_load(&streams_gone), 0);
+    close(fd);
+    for (int i = 0; i < 5000 && atomic_load(&streams_ended) == 0; i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(&streams_gone), 1);
+    assert_int_equal(atomic_load(&streams_ended), 1);
+}
+
 /* --- uploads ------------------------------------------------------------------------------------ */
 
 #define FORM_TYPE "Content-Type: multipart/form-data; boundary=XY\r\n"
@@ -615,6 +662,7 @@ int main(void)
         cmocka_unit_test(test_request_ids),
         cmocka_unit_test(test_head_is_get_without_a_body),
         cmocka_unit_test(test_a_stream_comes_in_chunks_and_ends),
+        cmocka_unit_test(test_a_client_leaves_a_stream),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_a_body_goes_into_a_file),
         cmocka_unit_test(test_ranges),

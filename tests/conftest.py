@@ -19,6 +19,8 @@ import time
 import pytest
 import requests
 
+import traffic
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("REELD_BUILD", ROOT / "build")).resolve()
 REELD = BUILD / "reeld"
@@ -57,19 +59,21 @@ class Server:
         self.flags = [*flags, *(["--allow-private-networks"] if private else [])]
         self.key = key
         self.environment = dict(os.environ, REELD_API_KEY=key, **(environment or {}))
+        self.program = REELD
         self.prefix = []  # what the command is started by
         self.process = None
         self.base = None
         self.log = self.folder.parent / (self.folder.name + ".log")
 
     def start(self, wait_ready=True):
-        command = [*self.prefix, str(REELD), "serve", "--listen", "127.0.0.1:0", "--data", str(self.folder),
+        command = [*self.prefix, str(self.program), "serve", "--listen", "127.0.0.1:0", "--data", str(self.folder),
                    "--log-level", "debug", *self.flags]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.environment)
         for line in self.process.stdout:
             if line.startswith(b"listening on "):
                 self.base = line.decode().split()[-1]
+                traffic.bases.add(self.base)
                 break
         else:
             raise AssertionError(f"the server did not start:\n{self.log.read_text()[-3000:]}")

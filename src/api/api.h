@@ -5,6 +5,7 @@
 #define API_API_H
 
 #include "base/err.h"
+#include "base/pack.h"
 #include "blob/blob.h"
 #include "engine/engine.h"
 #include "http/http.h"
@@ -19,6 +20,7 @@ struct api_settings {
     struct engine *engine;
     const struct plan_catalog *catalog;
     const char *media_secret;
+    const struct pack *pack; /* with the files of /docs; NULL: there are none */
     /* base of media URLs without a slash at the end; NULL: the request's Host */
     const char *public_url;
     struct http_settings http;

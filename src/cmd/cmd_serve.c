@@ -99,6 +99,8 @@ static int serve_open(struct cmd *cmd, struct home *home, struct err *err)
         rc = home_open_catalog(home, option_text(&cmd->options, PARAM_CATALOG), err);
     if (rc == 0)
         rc = home_find_programs(home, err);
+    if (rc == 0)
+        rc = home_map_pack(home, err);
     return rc;
 }
 
@@ -113,6 +115,7 @@ static int serve_start(struct cmd *cmd, struct home *home, const struct http_set
         .blobs = home->blobs,
         .catalog = home->catalog,
         .media_secret = home->media_secret,
+        .pack = home->pack,
         .public_url = option_text(options, PARAM_PUBLIC_URL),
         .json_bytes_max = (uint64_t)option_integer(options, PARAM_BODY_BYTES),
         .asset_bytes_max = (uint64_t)option_integer(options, PARAM_ASSET_BYTES),

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -109,8 +110,28 @@ int home_find_programs(struct home *home, struct err *err)
     return 0;
 }
 
+int home_map_pack(struct home *home, struct err *err)
+{
+    struct stat status;
+    if (home->pack_fd < 0)
+        return 0;
+    if (fstat(home->pack_fd, &status) < 0 || status.st_size == 0)
+        return err_set(err, ERR_STORAGE, NULL, "The asset pack cannot be read.");
+    home->pack_size = (size_t)status.st_size;
+    home->pack_bytes = mmap(NULL, home->pack_size, PROT_READ, MAP_SHARED, home->pack_fd, 0);
+    if (home->pack_bytes == MAP_FAILED) {
+        home->pack_bytes = NULL;
+        return err_set(err, ERR_STORAGE, NULL, "The asset pack cannot be mapped: %s.",
+                       strerror(errno));
+    }
+    return pack_open(home->pack_bytes, home->pack_size, &home->pack, err);
+}
+
 void home_close(struct home *home)
 {
+    pack_close(home->pack);
+    if (home->pack_bytes)
+        munmap(home->pack_bytes, home->pack_size);
     plan_catalog_free(home->catalog);
     blob_close(home->blobs);
     store_close(home->store);

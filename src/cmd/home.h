@@ -4,6 +4,7 @@
 #ifndef CMD_HOME_H
 #define CMD_HOME_H
 
+#include "base/pack.h"
 #include "blob/blob.h"
 #include "cmd/options.h"
 #include "engine/engine.h"
@@ -17,7 +18,10 @@ struct home {
     struct plan_catalog *catalog;
     char *media_secret;
     char *program, *worker_program;
-    int pack_fd; /* -1: none */
+    int pack_fd;       /* -1: none */
+    struct pack *pack; /* mapped by home_map_pack(), else NULL */
+    void *pack_bytes;
+    size_t pack_size;
     int lock_fd;
 };
 
@@ -30,6 +34,8 @@ int home_open_blobs(struct home *home, struct err *err);
 /* Pack and programs, found beside the running program or below its prefix; the catalog too without a `directory`. */
 int home_open_catalog(struct home *home, const char *directory, struct err *err);
 int home_find_programs(struct home *home, struct err *err);
+/* The asset pack for reading in this process, when there is one. After home_find_programs(). */
+int home_map_pack(struct home *home, struct err *err);
 void home_close(struct home *home);
 
 /* Engine settings out of options and home. */

@@ -23,7 +23,7 @@ CHAT = {
     "steps": [{"id": "say", "flow": "chat", "params": {"prompt": "{{options.topic}}"}}],
     "outputs": [{"step": "say"}],
 }
-COMMANDS = ["serve", "run", "templates", "validate", "key", "credits", "config", "version"]
+COMMANDS = ["serve", "run", "templates", "validate", "key", "credits", "config", "openapi", "version"]
 
 
 def clean(environment=None):

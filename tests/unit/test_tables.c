@@ -16,7 +16,7 @@
 static const struct {
     const char *noun, *verb, *method, *path, *summary;
 } endpoints[] = {
-#define ENDPOINT(noun, verb, method, path, access, body, summary, ...)                             \
+#define ENDPOINT(noun, verb, method, path, access, body, summary)                                  \
     {#noun, #verb, method, path, summary},
 #include "api/endpoints.def"
 #undef ENDPOINT

@@ -172,6 +172,29 @@ static void api_changed(void *context, const char *workflow_id, int64_t revision
     wait_changed(api->room, workflow_id);
 }
 
+/* Whoever gets a webhook is no client of this server that could say how it is reached. */
+static char *api_own_url(const struct api *api)
+{
+    CLEANUP(arena) struct arena *a = arena_new();
+    const struct http_settings *http = &api->settings.http;
+    const char *address = http->address;
+    if (api->settings.public_url)
+        return mem_strdup(api->settings.public_url);
+    if (strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0)
+        address = "localhost";
+    bool brackets = strchr(address, ':') != NULL;
+    return mem_strdup(arena_printf(a, "%s://%s%s%s:%d", http->tls_cert_pem ? "https" : "http",
+                                   brackets ? "[" : "", address, brackets ? "]" : "",
+                                   http_server_port(api->server)));
+}
+
+static json_t *api_render(void *context, struct arena *a,
+                          const struct store_workflow_full *workflow)
+{
+    const struct api *api = context;
+    return render_workflow_object(a, api, api->own_url, workflow);
+}
+
 int api_new(const struct api_settings *settings, struct api **ret_api, struct err *err)
 {
     struct api *api = mem_alloc(sizeof(*api));
@@ -193,6 +216,8 @@ int api_new(const struct api_settings *settings, struct api **ret_api, struct er
         api_free(api);
         return rc;
     }
+    api->own_url = api_own_url(api);
+    engine_serve_webhooks(settings->engine, api_render, api);
     *ret_api = api;
     return 0;
 }
@@ -219,5 +244,6 @@ void api_free(struct api *api)
     sweep_free(api->sweep);
     cache_free(api->cache);
     auth_free(api->auth);
+    free(api->own_url);
     free(api);
 }

@@ -209,6 +209,7 @@ struct api {
     struct wait_room *room;
     struct once *once;
     struct sweep *sweep;
+    char *own_url; /* base of media URLs where no request says one */
 };
 
 /* The handlers. */

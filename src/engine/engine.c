@@ -236,6 +236,7 @@ static void engine_publish_counts(struct engine *engine)
     engine->counts.active = engine->active;
     engine->counts.waiting = engine->waiting;
     engine->counts.queued_tasks = engine->queued;
+    engine->counts.webhooks = engine->webhook_count;
     engine->net_ready = engine->net.state == POOL_IDLE;
     pthread_mutex_unlock(&engine->count_lock);
 }
@@ -260,7 +261,9 @@ bool engine_ready(struct engine *engine)
 
 static bool engine_may_stop(const struct engine *engine)
 {
-    bool busy = false;
+    bool busy = engine->webhook_in_flight > 0;
+    if (engine->webhook_saving > 0)
+        return false;
     for (int i = 0; i < engine->settings.workers; i++)
         busy |= engine->workers[i].state == POOL_BUSY;
     for (size_t i = 0; i < ENGINE_BUCKETS; i++) {
@@ -282,8 +285,10 @@ static void *engine_main(void *context)
          * both. */
         timers_fire(engine);
         engine_take_waiting(engine);
-        if (!engine->stopping)
+        if (!engine->stopping) {
             task_dispatch(engine);
+            webhooks_dispatch(engine);
+        }
         engine_publish_counts(engine);
         int wait_ms = timers_wait_ms(engine);
         if (engine->stopping && (wait_ms < 0 || wait_ms > STOP_POLL_MS))
@@ -400,5 +405,6 @@ void engine_free(struct engine *engine, int grace_s)
         while (engine->buckets[i])
             run_free(engine->buckets[i]);
     }
+    webhooks_free(engine);
     engine_release(engine);
 }

@@ -47,11 +47,25 @@ void engine_cancel(struct engine *engine, const char *workflow_id);
 /* Whether at least one media worker and the net worker stand ready. */
 bool engine_ready(struct engine *engine);
 
+/* The workflow object as clients see it; new reference. Any thread. */
+typedef json_t *(*engine_render)(void *context, struct arena *a,
+                                 const struct store_workflow_full *workflow);
+
+/* Begins to send webhooks, also those that a run before this one left; without it they wait in the store. */
+void engine_serve_webhooks(struct engine *engine, engine_render render, void *context);
+
+/* A delivery was made pending in the store. */
+void engine_redeliver(struct engine *engine, const char *webhook_id, const char *url);
+
+/* A new random secret, "whsec_" and base64; caller frees. Any thread. */
+char *webhook_secret_text(void);
+
 struct engine_counts {
     int workers_ready, workers_busy;
     int active;       /* workflows in memory */
     int waiting;      /* accepted, not taken up yet */
     int queued_tasks; /* ready to run, no worker free */
+    int webhooks; /* deliveries that are pending */
     int64_t worker_crashes;
 };
 void engine_count(struct engine *engine, struct engine_counts *ret_counts);

@@ -139,6 +139,7 @@ struct run {
     size_t held_count;
     bool submitted_again; /* a client retried it while this run was still on its way out */
     char *result_json, *error_json;
+    char webhook_id[UUID_TEXT_SIZE]; /* of the news about the end; "" without a receiver */
     const char *ledger_kind;
     int64_t ledger_amount;
     struct task **in_commit; /* tasks of the transition on its way */
@@ -236,6 +237,19 @@ void input_net_answer(struct engine *engine, const json_t *message);
 void input_net_ready(struct engine *engine);
 void input_net_lost(struct engine *engine);
 
+/* --- webhooks --- */
+
+struct webhook;
+struct webhook_host;
+
+/* A pending delivery is known to the store; asks for it again when it is in memory already. */
+void webhook_add(struct engine *engine, const char *id, const char *url, int64_t next_attempt_at);
+void webhooks_dispatch(struct engine *engine);
+/* Whether the message was about a delivery. */
+bool webhook_net_answer(struct engine *engine, const json_t *message);
+void webhooks_net_lost(struct engine *engine);
+void webhooks_free(struct engine *engine);
+
 /* --- the engine --- */
 
 struct waiting_run {
@@ -244,7 +258,7 @@ struct waiting_run {
     bool cancel; /* taken up only to be cancelled */
 };
 
-enum { ENGINE_BUCKETS = 4096, ENGINE_WORKERS_MAX = 64 };
+enum { ENGINE_BUCKETS = 4096, ENGINE_WORKERS_MAX = 64, ENGINE_WEBHOOK_BUCKETS = 1024 };
 
 struct engine {
     struct engine_settings settings;
@@ -277,6 +291,15 @@ struct engine {
     struct pool_worker net;
     struct run_input *fetches; /* those that the net worker is fetching */
     int64_t next_job;
+
+    struct webhook *webhooks[ENGINE_WEBHOOK_BUCKETS];
+    struct webhook_host *webhook_hosts[ENGINE_WEBHOOK_BUCKETS];
+    struct webhook_host *webhook_ready_first, *webhook_ready_last;
+    struct webhook *webhooks_out;
+    int webhook_count, webhook_in_flight;
+    int webhook_saving; /* outcomes that the store has not answered for */
+    engine_render webhook_render; /* NULL: webhooks wait in the store */
+    void *webhook_context;
 
     pthread_mutex_t count_lock;
     struct engine_counts counts; /* under count_lock */

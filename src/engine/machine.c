@@ -73,3 +73,13 @@ enum machine_task_event machine_after_failure(const struct plan_step_info *step,
     }
     return step->continue_on_error ? MACHINE_TASK_GIVE_UP_QUIETLY : MACHINE_TASK_GIVE_UP;
 }
+
+int64_t machine_webhook_pause_us(int attempt, uint32_t chance)
+{
+    static const int64_t pauses_s[] = {5,    30,   2 * 60,   10 * 60,  30 * 60,
+                                       3600, 7200, 4 * 3600, 6 * 3600, 8 * 3600};
+    if (attempt < 1 || attempt > (int)TABLE_SIZE(pauses_s))
+        return -1;
+    int64_t pause_us = pauses_s[attempt - 1] * 1000000;
+    return pause_us + (int64_t)((double)pause_us * 0.2 * chance / UINT32_MAX);
+}

@@ -50,4 +50,8 @@ enum { MACHINE_ATTEMPTS_MIN = 3 };
 enum machine_task_event machine_after_failure(const struct plan_step_info *step, int attempt,
                                               enum err_code code, double *ret_delay_s);
 
+/* The pause after a delivery's attempt number `attempt` (from 1) failed, in us: growing from 5 s to hours, a day in all, longer by up
+ * to a fifth as `chance` (any number) says. -1 when there is no further attempt. */
+int64_t machine_webhook_pause_us(int attempt, uint32_t chance);
+
 #endif

@@ -262,10 +262,12 @@ static void pool_died(struct pool_worker *worker)
     pthread_mutex_unlock(&engine->count_lock);
     worker->state = POOL_DEAD;
     timer_clear(engine, &worker->timer);
-    if (worker->is_net)
+    if (worker->is_net) {
+        webhooks_net_lost(engine);
         input_net_lost(engine);
-    else if (worker->task)
+    } else if (worker->task) {
         task_worker_failed(worker, &fault);
+    }
     pool_release_outputs(worker);
     pool_replace(worker, was_ready);
 }
@@ -429,7 +431,8 @@ static int pool_net_message(struct pool_worker *worker, const json_t *message)
         return 0;
     if (worker->state != POOL_STARTING) {
         worker->job = json_member_integer(message, "job", 0);
-        input_net_answer(worker->engine, message);
+        if (!webhook_net_answer(worker->engine, message))
+            input_net_answer(worker->engine, message);
         return 0;
     }
     if (strcmp(json_member_string(message, "type"), "ready") != 0)

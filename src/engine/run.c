@@ -259,6 +259,8 @@ static void run_end(struct run *run, enum machine_run_event event, const char *r
         return;
     run->over = true;
     run->changed = true;
+    if (run->workflow.webhook_url)
+        uuid_new(run->webhook_id);
     run->workflow.finished_at = clock_wall_us();
     if (effects & MACHINE_STOP_TASKS) {
         inputs_cancel(run);
@@ -458,6 +460,7 @@ static void run_commit(struct run *run, size_t dirty, size_t results)
         .ledger_kind = run->ledger_kind,
         .ledger_amount = run->ledger_amount,
         .ledger_note = run->workflow.template_id,
+        .webhook_id = *run->webhook_id ? run->webhook_id : NULL,
         .blobs = blobs,
         .blob_count = blob_count,
     };
@@ -469,8 +472,10 @@ static void run_commit(struct run *run, size_t dirty, size_t results)
     store_workflow_transition(run->engine->settings.store, &transition, run_commit_done, commit);
 }
 
-static void run_log_end(const struct run *run)
+static void run_ended(const struct run *run)
 {
+    if (*run->webhook_id)
+        webhook_add(run->engine, run->webhook_id, run->workflow.webhook_url, clock_wall_us());
     log_line(LOG_INFO, "workflow ended", "workflow", run->workflow.id, "template",
              run->workflow.template_id, "status", store_status_text(run->workflow.status), "error",
              run->error_json, NULL);
@@ -516,10 +521,10 @@ static void run_committed(struct run *run, int rc, const struct err *err)
     run->workflow.revision++;
     run->committed_progress = run->workflow.progress;
     if (run->over) {
-        if (!run->changed)
-            run_log_end(run);
-        else
+        if (run->changed)
             run_advance(run);
+        else
+            run_ended(run);
         run_free_if_done(run);
         return;
     }

@@ -97,6 +97,10 @@ int store_credit_move(struct store *store, const struct store_movement *movement
 int store_replay_put(struct store *store, const char *customer, const struct store_replay *replay,
                      struct err *err);
 
+/* A delivery for the receiver that the workflow names, if it names one. */
+int store_webhook_add(struct store *store, const char *workflow_id, const char *webhook_id,
+                      enum store_status status, struct err *err);
+
 int store_blob_use(struct store *store, const char *workflow_id, const char *sha256,
                    struct err *err);
 

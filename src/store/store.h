@@ -220,6 +220,8 @@ struct store_transition {
     const char *ledger_kind;
     int64_t ledger_amount;
     const char *ledger_note;
+    const char *
+        webhook_id; /* NULL, or a new id: with a final status a delivery for the workflow's receiver is added */
     const char *const *blobs; /* hashes that this workflow uses from now on */
     size_t blob_count;
 };
@@ -317,6 +319,77 @@ int store_template_get(struct store *store, struct arena *a, const char *custome
 /* The newest versions of all that are active, in no order. Arena. */
 int store_template_list(struct store *store, struct arena *a, const char *customer,
                         struct store_template **ret_templates, size_t *ret_count, struct err *err);
+
+/* --- webhooks: news for the receivers that workflows name ---------------------------------------- */
+
+enum store_webhook_status { STORE_WEBHOOK_PENDING, STORE_WEBHOOK_DELIVERED, STORE_WEBHOOK_FAILED };
+
+enum {
+    STORE_WEBHOOK_ATTEMPTS_KEPT = 50, /* the newest of a delivery */
+    STORE_WEBHOOK_SECRETS_MAX = 10,   /* valid at the same time */
+    STORE_WEBHOOK_SECRET_KEPT_S = 24 * 3600
+};
+
+struct store_webhook_attempt {
+    int64_t at;        /* wall us */
+    int status_code;   /* 0: there was no answer */
+    const char *error; /* NULL when it was delivered */
+};
+
+struct store_webhook {
+    const char *id; /* UUID; the webhook-id of every attempt */
+    const char *customer, *workflow_id;
+    const char *type; /* "workflow.success" ... */
+    const char *url;
+    enum store_webhook_status status;
+    int try_count;           /* attempts since it was made, or asked for again */
+    int64_t next_attempt_at; /* of a pending one, wall us */
+    int64_t created_at;
+    bool gone; /* the receiver has said that it does not want any more */
+    struct store_webhook_attempt *attempts; /* oldest first */
+    size_t attempt_count;
+};
+
+/* `customer` NULL: whoever owns it (engine). ERR_NOT_FOUND. Arena. */
+int store_webhook_get(struct store *store, struct arena *a, const char *customer, const char *id,
+                      struct store_webhook **ret_webhook, struct err *err);
+
+struct store_webhook_filter {
+    const char *before_id;   /* those made before this one; NULL: from the newest */
+    const char *workflow_id; /* NULL: of all */
+    bool has_status;
+    enum store_webhook_status status;
+};
+
+/* Newest first, `limit` 1 to 1000. Arena. */
+int store_webhook_list(struct store *store, struct arena *a, const char *customer,
+                       const struct store_webhook_filter *filter, int limit,
+                       struct store_webhook **ret_webhooks, size_t *ret_count, struct err *err);
+
+/* Calls `visit` for every pending one, those that are due first; the texts live as long as the call. */
+int store_webhook_pending(struct store *store,
+                          void (*visit)(void *context, const char *id, const char *url,
+                                        int64_t next_attempt_at),
+                          void *context, struct err *err);
+
+/* Adds an attempt and says what follows. `gone`: nothing more is sent to this URL of the customer until a delivery to it is asked
+ * for again. ERR_NOT_FOUND when the delivery was deleted meanwhile. */
+void store_webhook_attempted(struct store *store, const char *id,
+                             const struct store_webhook_attempt *attempt,
+                             enum store_webhook_status status, int64_t next_attempt_at, bool gone,
+                             store_done done, void *context);
+
+/* Makes a delivery pending and due, whatever became of it. ERR_NOT_FOUND. */
+void store_webhook_redeliver(struct store *store, const char *customer, const char *id,
+                             store_done done, void *context);
+
+/* Makes `secret` the newest one. `rotate` false: only when there is no valid one yet. Older ones stay valid for
+ * STORE_WEBHOOK_SECRET_KEPT_S. */
+void store_webhook_secret_add(struct store *store, const char *customer, const char *secret,
+                              bool rotate, store_done done, void *context);
+/* The valid ones, newest first; `ret_secrets` has room for STORE_WEBHOOK_SECRETS_MAX. Arena. */
+int store_webhook_secrets(struct store *store, struct arena *a, const char *customer,
+                          const char **ret_secrets, size_t *ret_count, struct err *err);
 
 /* --- assets ------------------------------------------------------------------------------------ */
 

@@ -224,6 +224,8 @@ static int transition_run(struct store *store, struct store_op *op, struct err *
         rc = transition_row(store, t, &head, err);
     for (size_t i = 0; rc == 0 && i < t->task_count; i++)
         rc = transition_task(store, t, &t->tasks[i], err);
+    if (rc == 0 && t->webhook_id && t->status >= STORE_SUCCESS)
+        rc = store_webhook_add(store, t->workflow_id, t->webhook_id, t->status, err);
     for (size_t i = 0; rc == 0 && i < t->blob_count; i++)
         rc = store_blob_use(store, t->workflow_id, t->blobs[i], err);
     op->changed_id = t->workflow_id;
@@ -270,6 +272,7 @@ void store_workflow_transition(struct store *store, const struct store_transitio
     t->error_json = store_op_text(op, transition->error_json);
     t->ledger_kind = store_op_text(op, transition->ledger_kind);
     t->ledger_note = store_op_text(op, transition->ledger_note);
+    t->webhook_id = store_op_text(op, transition->webhook_id);
     transition_copy_tasks(op, transition, t);
     const char **blobs = arena_array(op->arena, transition->blob_count, sizeof(*blobs));
     for (size_t i = 0; i < transition->blob_count; i++)

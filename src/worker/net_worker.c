@@ -67,7 +67,10 @@ static void net_job_done(void *context, const struct net_result *result)
     struct net_job *job = context;
     struct net_worker *worker = job->worker;
     struct err fault;
-    if (result->rc < 0) {
+    /* A receiver that talks on and on has said its status first. */
+    bool answered = job->is_post && result->status > 0 &&
+                    (result->rc == ERR_TIMEOUT || result->rc == ERR_TOO_LARGE);
+    if (result->rc < 0 && !answered) {
         net_job_failed(job, &result->err);
     } else if (!job->is_post && (result->status < 200 || result->status > 299)) {
         err_set(&fault, ERR_FETCH_FAILED, NULL, "The address answered with status %ld.",

@@ -102,6 +102,27 @@ static void test_what_follows_a_failure(void **state)
     }
 }
 
+/* 5 s first, always longer, about a day in all, then no more. */
+static void test_pauses_of_webhooks_grow(void **state)
+{
+    (void)state;
+    const int64_t second = 1000000, day = 24 * 3600 * second;
+    int64_t least = 0, most = 0, before = 0;
+    int attempts = 1;
+    assert_int_equal(machine_webhook_pause_us(1, 0), 5 * second);
+    for (; machine_webhook_pause_us(attempts, 0) >= 0; attempts++) {
+        assert_true(machine_webhook_pause_us(attempts, 0) > before);
+        before = machine_webhook_pause_us(attempts, UINT32_MAX);
+        assert_int_equal(before, machine_webhook_pause_us(attempts, 0) * 6 / 5);
+        least += machine_webhook_pause_us(attempts, 0);
+        most += before;
+    }
+    assert_true(attempts > 5 && attempts < 20);
+    assert_true(least > day / 2 && most < 2 * day);
+    assert_int_equal(machine_webhook_pause_us(attempts + 1, 0), -1);
+    assert_int_equal(machine_webhook_pause_us(0, 0), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +131,7 @@ int main(void)
         cmocka_unit_test(test_every_end_settles_or_releases),
         cmocka_unit_test(test_tasks_leave_ready_only),
         cmocka_unit_test(test_what_follows_a_failure),
+        cmocka_unit_test(test_pauses_of_webhooks_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

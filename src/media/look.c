@@ -107,11 +107,15 @@ int look_plan(struct arena *a, const struct media_assets *assets, const struct l
     choose_weather(hints, &plan->weather);
     plan->colour_count = team_colours(assets, hints->team, hints->prompt, plan->colours);
     plan->has_subject = portrait->matte != NULL;
+    if (!plan->scene && hints->scene && strcmp(hints->scene, "none") != 0)
+        plan->note =
+            arena_printf(a, "There is no scene %s, so the photo keeps its place.", hints->scene);
     if (plan->scene && !plan->has_subject)
-        plan->note = arena_printf(
-            a, "%s, so the photo keeps its place and only takes the light of the scene %s.",
-            portrait->fault ? portrait->fault : "No person was found in the photo",
-            plan->scene->label);
+        plan->note =
+            arena_printf(a, "%s photo keeps its place and only takes the light of the scene %s.",
+                         portrait->fault ? arena_printf(a, "%s The", portrait->fault)
+                                         : "No person was found in the photo, so the",
+                         plan->scene->label);
     return 0;
 }
 
@@ -142,9 +146,12 @@ static int make_scene(const struct look_plan *plan, const struct portrait *portr
         settings.crop = COMPOSE_CROP_HALF;
     else if (strcmp(crop, "full") == 0)
         settings.crop = COMPOSE_CROP_FULL;
-    int rc = scene_plate(plan->assets, plan->scene, plan->variant, &settings.plate, err);
-    if (rc < 0)
-        return rc;
+    struct err fault = {0};
+    int rc = scene_plate(plan->assets, plan->scene, plan->variant, &settings.plate, &fault);
+    if (rc < 0) {
+        result->note = "The plate of the scene cannot be used, so the photo keeps its place.";
+        return 0;
+    }
     struct compose_subject subject;
     portrait_subject(portrait, &subject);
     rc = compose_scene(&subject, &settings, monitor, &result->layers, err);
@@ -254,11 +261,17 @@ int look_make(const struct look_plan *plan, const struct portrait *portrait, int
     uint32_t small = small_seed(seed);
     bool placed =
         plan->scene && plan->has_subject && !(plan->style && plan->style->framing != STYLE_CROPS);
+    struct media_span span = {monitor, 0, plan->style ? 0.3 : 1};
+    const struct media_monitor part = {&span, media_span_advance};
     int rc = 0;
     if (placed)
-        rc = make_scene(plan, portrait, width, height, small, monitor, ret_result, err);
+        rc = make_scene(plan, portrait, width, height, small, &part, ret_result, err);
+    if (placed && plan->style)
+        span = (struct media_span){monitor, 0.3, 0.7};
+    else
+        span.length = 1;
     if (rc == 0 && plan->style)
-        rc = make_style(plan, portrait, width, height, small, monitor, ret_result, err);
+        rc = make_style(plan, portrait, width, height, small, &part, ret_result, err);
     if (rc == 0 && !ret_result->picture)
         ret_result->picture = make_photo(plan, portrait, width, height);
     return rc;

@@ -17,4 +17,16 @@ static inline bool media_advance(const struct media_monitor *monitor, double fra
     return !monitor || monitor->advance(monitor->context, fraction);
 }
 
+/* One of several parts of a work: its 0..1 becomes start..start + length of the whole. */
+struct media_span {
+    const struct media_monitor *whole; /* may be NULL */
+    double start, length;
+};
+
+static inline bool media_span_advance(void *context, double fraction)
+{
+    const struct media_span *span = context;
+    return media_advance(span->whole, span->start + span->length * fraction);
+}
+
 #endif

@@ -45,11 +45,14 @@ int portrait_open(struct picture *photo, const struct media_assets *assets,
                   struct err *err)
 {
     struct portrait *portrait = mem_alloc(sizeof(*portrait));
+    struct media_span span = {monitor, 0, 0.6};
+    const struct media_monitor part = {&span, media_span_advance};
     portrait->photo = without_alpha(photo);
     int rc =
-        matte_person(portrait->photo, assets, monitor, &portrait->matte, &portrait->colours, err);
+        matte_person(portrait->photo, assets, &part, &portrait->matte, &portrait->colours, err);
+    span = (struct media_span){monitor, 0.6, 0.4};
     if (rc == 0)
-        rc = find_faces(portrait, assets, monitor, err);
+        rc = find_faces(portrait, assets, &part, err);
     if (rc == ERR_UNAVAILABLE || rc == ERR_NOT_FOUND) {
         portrait->fault = "The nets that find people cannot be used here.";
         rc = 0;

@@ -156,31 +156,19 @@ static void lay_region(struct raster *rgb, const struct picture *painted,
     }
 }
 
-/* Progress of one of several parts of the work. */
-struct cartoon_part {
-    const struct media_monitor *monitor;
-    double start, length;
-};
-
-static bool cartoon_advance(void *context, double fraction)
-{
-    const struct cartoon_part *part = context;
-    return media_advance(part->monitor, part->start + part->length * fraction);
-}
-
 static int cartoon_paint(const struct style_job *job, bool person, struct raster **ret_rgb,
                          struct err *err)
 {
     enum { BOLD_FACE = 46, FINE_FACE = 84 };
-    struct cartoon_part part = {job->monitor, 0, job->face_count > 0 ? 0.65 : 0.9};
-    const struct media_monitor monitor = {&part, cartoon_advance};
+    struct media_span span = {job->monitor, 0, job->face_count > 0 ? 0.65 : 0.9};
+    const struct media_monitor monitor = {&span, media_span_advance};
     struct cartoon_region all = {0, 0, job->photo->width, job->photo->height};
     if (person && job->matte)
         all = region_person(job);
     CLEANUP(picture) struct picture *bold = NULL;
     CLEANUP(picture) struct picture *fine = NULL;
     int rc = paint_region(job, &all, BOLD_FACE, &monitor, &bold, err);
-    part = (struct cartoon_part){job->monitor, 0.65, 0.25};
+    span = (struct media_span){job->monitor, 0.65, 0.25};
     struct cartoon_region face = {0};
     if (rc == 0 && job->face_count > 0) {
         face = region_face(job);

@@ -6,6 +6,7 @@
 #ifndef MEDIA_MATTE_H
 #define MEDIA_MATTE_H
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "media/assets.h"
 #include "media/monitor.h"
@@ -17,6 +18,22 @@
 int matte_person(const struct picture *photo, const struct media_assets *assets,
                  const struct media_monitor *monitor, struct picture **ret_matte,
                  struct picture **ret_colours, struct err *err);
+
+/* The same for the frames of a video, one after the other, all of one size: what does not move does not flicker. */
+struct matte_stream;
+
+int matte_stream_new(const struct media_assets *assets, struct matte_stream **ret_stream,
+                     struct err *err);
+void matte_stream_free(struct matte_stream *stream); /* NULL allowed */
+CLEANUP_DEFINE(matte_stream, struct matte_stream, matte_stream_free);
+/* Of this frame, as matte_person() has it. */
+int matte_stream_next(struct matte_stream *stream, const struct picture *frame,
+                      struct picture **ret_matte, struct picture **ret_colours, struct err *err);
+
+/* A thing without a person, where it stands before a ground of one colour, of a slow gradient or of a little noise, which is seen
+ * around it. NULL when there is none. */
+void matte_object(const struct picture *photo, struct picture **ret_matte,
+                  struct picture **ret_colours);
 
 /* Foreground colours for any matte: where it is below opaque, the old background's share is taken out. Caller frees. */
 struct picture *matte_colours(const struct picture *photo, const struct picture *matte);

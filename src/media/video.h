@@ -111,12 +111,21 @@ int video_grid(const struct video_grid_input *inputs, size_t input_count,
 
 struct video_writer;
 
+/* The sound of a video file, which goes beside the frames: copied where MP4 can hold it, cut where the frames end. */
+struct video_writer_sound {
+    int fd;
+    const char *path; /* names the file in sentences */
+    double start_s;   /* what of it is time 0 */
+};
+
 struct video_writer_settings {
     int width, height; /* even */
     int rate_numerator, rate_denominator;
     int64_t frame_count;           /* for the average bit rate bounds; 0 unknown */
     const char *title;             /* metadata, NULL */
     const struct video_logo *logo; /* drawn over every frame; NULL */
+    const struct video_writer_sound
+        *sound; /* NULL: none; file and path stay the caller's until the end */
     /* Only the next step reads the file: cheap to write, nearly free of loss, two to four times the
      * bytes. */
     bool intermediate;

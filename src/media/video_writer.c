@@ -1,6 +1,7 @@
 #include "base/arena.h"
 #include "media/video_blend.h"
 #include "media/video_sink.h"
+#include "media/video_sound.h"
 
 #include <assert.h>
 #include <libavutil/imgutils.h>
@@ -12,7 +13,8 @@ struct video_writer {
     AVFrame *frame;
     int width, height;
     AVRational rate;
-    struct video_blend *logo; /* NULL */
+    struct video_blend *logo;  /* NULL */
+    struct video_sound *sound; /* NULL */
     int64_t next;
 };
 
@@ -51,14 +53,18 @@ int video_writer_new(int fd, const struct video_writer_settings *settings,
     writer->rate = (AVRational){settings->rate_numerator, settings->rate_denominator};
     if (settings->logo)
         writer->logo = video_blend_new(settings->logo, settings->width, settings->height);
-    const struct video_sink_settings sink = {
+    struct video_sink_settings sink = {
         .width = settings->width,
         .height = settings->height,
         .rate = writer->rate,
         .intermediate = settings->intermediate,
         .title = settings->title,
     };
-    int rc = video_sink_new(fd, &sink, &writer->sink, err);
+    int rc = settings->sound ? video_sound_new(settings->sound, &writer->sound, err) : 0;
+    if (writer->sound)
+        video_sound_settings(writer->sound, &sink);
+    if (rc == 0)
+        rc = video_sink_new(fd, &sink, &writer->sink, err);
     if (rc == 0)
         rc = video_writer_open_frame(writer, err);
     if (rc < 0)
@@ -88,7 +94,12 @@ int video_writer_commit(struct video_writer *writer, struct err *err)
     if (writer->logo)
         video_blend_draw(writer->logo, writer->frame, (double)writer->next / av_q2d(writer->rate));
     writer->frame->pts = writer->next++;
-    return video_sink_video(writer->sink, writer->frame, err);
+    int rc = video_sink_video(writer->sink, writer->frame, err);
+    if (rc == 0 && writer->sound)
+        rc = video_sound_write(writer->sound,
+                               av_rescale_q(writer->next, av_inv_q(writer->rate), AV_TIME_BASE_Q),
+                               writer->sink, err);
+    return rc;
 }
 
 int video_writer_frame(struct video_writer *writer, const struct picture *rgb, struct err *err)
@@ -117,6 +128,7 @@ void video_writer_free(struct video_writer *writer)
     if (!writer)
         return;
     video_sink_free(writer->sink);
+    video_sound_free(writer->sound);
     video_blend_free(writer->logo);
     sws_freeContext(writer->scaler);
     av_frame_free(&writer->frame);

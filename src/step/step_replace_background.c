@@ -35,7 +35,8 @@ static const struct step_param params[] = {
      .type = STEP_PARAM_TEXT,
      .default_json = "\"origin\"",
      .max_length = 20,
-     .doc = "origin finds the subject itself; a colour such as #00FF00 is taken out as a screen."},
+     .doc = "The colour of a screen, such as #00FF00, that is taken out; origin finds the subject "
+            "itself."},
     {.name = "chroma_tolerance",
      .type = STEP_PARAM_NUMBER,
      .default_json = "0.1",
@@ -101,6 +102,18 @@ struct job {
     bool laid_over;                    /* the subject leaves its own frame */
     struct cutout_box from, to;        /* where it is and where it goes */
 };
+
+/* A part of the whole for work that reports 0..1. */
+struct share {
+    struct step_run *run;
+    double from, length;
+};
+
+static bool advance(void *context, double fraction)
+{
+    const struct share *share = context;
+    return step_run_progress(share->run, share->from + share->length * fraction, NULL) == 0;
+}
 
 static void cleanup_job(struct job *job)
 {
@@ -209,11 +222,13 @@ static int into_scene(struct job *job, const struct picture *photo, const struct
         .height = job->height,
         .seed = backdrop->seed,
     };
+    struct share share = {job->run, 0.4, 0.5};
+    const struct media_monitor monitor = {&share, advance};
     struct layers *layers CLEANUP(layers) = NULL;
     int rc =
         scene_plate(&backdrop->assets, backdrop->scene, backdrop->variant, &settings.plate, err);
     if (rc == 0)
-        rc = compose_scene(&subject, &settings, NULL, &layers, err);
+        rc = compose_scene(&subject, &settings, &monitor, &layers, err);
     if (rc < 0)
         return rc;
     struct parallax *parallax CLEANUP(parallax) = parallax_new(layers, 5);
@@ -225,7 +240,8 @@ static int into_scene(struct job *job, const struct picture *photo, const struct
 static int restyled(struct job *job, const struct picture *photo, struct picture **ret_picture,
                     struct err *err)
 {
-    const struct media_monitor monitor = {job->run, step_run_advance};
+    struct share share = {job->run, 0.4, 0.5};
+    const struct media_monitor monitor = {&share, advance};
     struct picture *rgb CLEANUP(picture) = opaque(photo);
     return restyle_photo(rgb, &job->wanted, &job->subject.assets, &monitor, ret_picture, err);
 }
@@ -303,6 +319,7 @@ static int draw_frame(struct job *job, const struct overlay *overlay, double sec
 static int render(struct job *job, const struct overlay *overlay, const struct video_info *timing,
                   double length_s, const struct video_writer_sound *sound, struct err *err)
 {
+    double from = overlay->reader ? 0.1 : 0.4;
     double rate = (double)timing->rate_numerator / timing->rate_denominator;
     int64_t count = (int64_t)fmax(1, llrint(length_s * rate));
     const struct video_writer_settings settings = {
@@ -321,7 +338,8 @@ static int render(struct job *job, const struct overlay *overlay, const struct v
     for (int64_t i = 0; rc == 0 && i < count; i++) {
         rc = draw_frame(job, overlay, (double)i / rate, writer, err);
         if (rc == 0)
-            rc = step_run_progress(job->run, 0.1 + 0.9 * (double)(i + 1) / (double)count, err);
+            rc = step_run_progress(job->run, from + (1 - from) * (double)(i + 1) / (double)count,
+                                   err);
     }
     if (rc == 0)
         rc = video_writer_finish(writer, err);
@@ -427,10 +445,16 @@ static int run_still(struct job *job, struct err *err)
 {
     struct picture *photo CLEANUP(picture) = NULL, *made CLEANUP(picture) = NULL;
     struct cutout cutout CLEANUP(cutout) = {0};
+    struct share share = {job->run, 0.1, 0.3};
+    const struct media_monitor monitor = {&share, advance};
     int rc = image_load(job->image->fd, job->image->path, STILL_SIDE_MAX, STILL_SIDE_MAX, false,
                         &photo, err);
     if (rc == 0)
-        rc = step_subject_cut(&job->subject, photo, NULL, &cutout, err);
+        rc = step_run_progress(job->run, 0.1, err);
+    if (rc == 0)
+        rc = step_subject_cut(&job->subject, photo, &monitor, &cutout, err);
+    if (rc == 0)
+        rc = step_run_progress(job->run, 0.4, err);
     if (rc < 0)
         return rc;
     note_subject(job);

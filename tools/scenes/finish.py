@@ -5,32 +5,17 @@
 
 Steps, all in linear light: join the two half-sampled renders by a cross-filtered non-local mean guided by albedo, normal
 and their own noise; haze; glow; film curve and grade; then the depth picture, the front layer and scene.json.
-SCENE, FINISH and VARIANTS are literals in NAME.py, read without running it.
 """
-import ast
-import json
 import os
 import sys
 
 import numpy as np
 from PIL import Image
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+from describe import constants, describe, write_index
+
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 STRIP = 96
-
-
-def constants(name):
-    """The literal assignments of a scene script."""
-    tree = ast.parse(open(f"{HERE}/{name}.py").read())
-    found = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            try:
-                found[node.targets[0].id] = ast.literal_eval(node.value)
-            except ValueError:
-                pass
-    return found
 
 
 # ---------------------------------------------------------------------------------------------- noise
@@ -201,19 +186,6 @@ def load(folder):
     return {n: np.load(f"{folder}/{n}.npy").astype(np.float32) for n in names if os.path.exists(f"{folder}/{n}.npy")}
 
 
-def describe(path, scene, variant, entry, size):
-    """Adds the variant to scene.json."""
-    known = json.load(open(path)) if os.path.exists(path) else {}
-    made = {k: v for k, v in scene.items()}
-    made["size"] = [size, size]
-    made["variants"] = {**known.get("variants", {}), variant: entry}
-    order = ("id", "label", "description", "keywords", "size", "camera", "depth", "ground", "subject", "variants",
-             "default_variant")
-    with open(path, "w") as out:
-        json.dump({k: made[k] for k in order if k in made}, out, indent=2)
-        out.write("\n")
-
-
 def main():
     arguments = [a for a in sys.argv[1:] if not a.startswith("--")]
     preview = None
@@ -256,6 +228,7 @@ def main():
             front = front.resize((size, size), Image.LANCZOS)
         front.save(f"{assets}/{variant}.front.webp", quality=82, alpha_quality=90, method=6)
     describe(f"{assets}/scene.json", known["SCENE"], variant, entry, size)
+    write_index()
 
 
 if __name__ == "__main__":

@@ -93,32 +93,57 @@ static void place_full(const struct compose_settings *settings, const struct out
     place->x = width / 2 - (outline->left + outline->right) / 2 * place->scale;
 }
 
-/* The scale at which the frame ends where the person is still whole. */
-static double scale_half(const struct compose_settings *settings, const struct outline *outline,
-                         const struct measures *face, double photo_width, double photo_height,
-                         double eyes_at)
+/* The row of the photo below which somebody is cut, at a scale: by the lower edge, or by a side that would lie in the frame. */
+static double whole_until(const struct compose_settings *settings, const struct outline *outline,
+                          const struct measures *face, const struct picture *photo, double scale)
 {
+    double bottom =
+        outline->cut_bottom ? photo->height : outline->bottom - face->face_height * 0.06;
+    if (face->eyes_x * scale < settings->width / 2.0)
+        bottom = fmin(bottom, outline->cut_left);
+    if ((photo->width - face->eyes_x) * scale < settings->width / 2.0)
+        bottom = fmin(bottom, outline->cut_right);
+    return bottom;
+}
+
+/* Where the eyes lie in the frame, and the scale at which the frame ends where the person is still whole. A photo that cuts
+ * shoulders high up makes for a closer picture, with the eyes lower, up to a limit; beyond it the sides will have to fade. */
+static double scale_half(const struct compose_settings *settings, const struct outline *outline,
+                         const struct measures *face, const struct picture *photo, double *eyes_at)
+{
+    enum { STEPS = 4 };
     double width = settings->width, height = settings->height;
     double natural = fmin(height * 0.21 / face->face_height, width * 0.215 / face->face_width);
-    double largest = fmin(height * 0.36 / face->face_height, width * 0.46 / face->face_width);
-    double bottom = outline->cut_bottom ? photo_height : outline->bottom - face->face_height * 0.06;
+    double bottom =
+        outline->cut_bottom ? photo->height : outline->bottom - face->face_height * 0.06;
+    double usual = *eyes_at;
+    double scale = fmax(natural, (height - usual) / fmax(bottom - face->eyes_y, 1));
     /* A head that the photo cuts is cut by the frame as well. */
     if (outline->cut_top)
-        return fmax(natural, (height + 4) / fmax(bottom, 1));
-    double below = height - eyes_at;
-    double scale = fmax(natural, below / fmax(bottom - face->eyes_y, 1));
-    /* A side that lies outside the frame may cut the person wherever it does. */
-    double sides = photo_height;
-    if (face->eyes_x * scale < width / 2)
-        sides = fmin(sides, outline->cut_left);
-    if ((photo_width - face->eyes_x) * scale < width / 2)
-        sides = fmin(sides, outline->cut_right);
-    double whole = below / fmax(fmin(bottom, sides) - face->eyes_y, 1);
-    if (whole > scale && whole <= largest)
-        scale = whole;
+        scale = fmax(natural, (height + 4) / fmax(bottom, 1));
+    double started = scale, largest = 0;
+    for (int step = 0; step <= STEPS; step++) {
+        double eyes = usual + 0.028 * step * height, close = 0.34 + 0.03 * step;
+        largest =
+            fmin(height * close / face->face_height, width * (close + 0.08) / face->face_width);
+        double until = whole_until(settings, outline, face, photo, started);
+        double below = outline->cut_top ? until : until - face->eyes_y;
+        double whole = fmax(started, (outline->cut_top ? height : height - eyes) / fmax(below, 1));
+        bool fits = whole <= largest;
+        /* Cut at both sides, little of it shows in a close picture. */
+        bool both = step == STEPS && outline->cut_left < photo->height &&
+                    outline->cut_right < photo->height;
+        if (fits || both) {
+            scale = fits ? whole : fmax(started, largest);
+            *eyes_at = eyes;
+            break;
+        }
+    }
+    if (outline->cut_top)
+        return scale;
     /* Hair above the eyes stays in the picture. */
     double head = face->eyes_y - outline->top;
-    return head > 0 ? fmin(scale, (eyes_at - height * 0.035) / head) : scale;
+    return head > 0 ? fmin(scale, (*eyes_at - height * 0.035) / head) : scale;
 }
 
 /* Puts the sides where the photo cuts the person outside the frame, or notes where they have to fade. */
@@ -158,7 +183,7 @@ void compose_frame(const struct compose_subject *subject, const struct compose_s
     double width = settings->width, height = settings->height;
     double photo_width = subject->matte->width, photo_height = subject->matte->height;
     double eyes_at = height * (width < height ? 0.345 : 0.37);
-    ret_place->scale = scale_half(settings, &outline, &face, photo_width, photo_height, eyes_at);
+    ret_place->scale = scale_half(settings, &outline, &face, subject->matte, &eyes_at);
     ret_place->y = eyes_at - face.eyes_y * ret_place->scale;
     /* A short bust sinks rather than float. */
     double bottom = outline.cut_bottom ? photo_height : outline.bottom - face.face_height * 0.06;

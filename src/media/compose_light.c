@@ -245,18 +245,24 @@ static float mean_light(const struct raster *rgb)
     return (float)exp(sum / (double)count);
 }
 
-/* Plain mean of the person's light. */
-static float person_light(const struct raster *person)
+/* The light that only 1 % of the person goes over: what the photo's exposure made of white. */
+static float person_white(const struct raster *person)
 {
-    double sum = 0, weight = 1e-6;
-    for (int y = 0; y < person->height; y += 4) {
+    enum { STEPS = 512, EVERY = 4 };
+    int counts[STEPS + 1] = {0}, total = 0;
+    for (int y = 0; y < person->height; y += EVERY) {
         const float *pixel = raster_row(person, y);
-        for (int x = 0; x < person->width; x += 4, pixel += 16) {
-            sum += (double)(pixel[3] * luminance(pixel));
-            weight += (double)pixel[3];
+        for (int x = 0; x < person->width; x += EVERY, pixel += 4 * EVERY) {
+            if (pixel[3] < 0.5f)
+                continue;
+            counts[(int)(raster_clamp(luminance(pixel), 0, 1) * STEPS)]++;
+            total++;
         }
     }
-    return (float)(sum / weight);
+    int step = STEPS;
+    for (int above = counts[STEPS]; step > 1 && above * 100 < total; above += counts[--step])
+        ;
+    return (float)step / STEPS;
 }
 
 /* The light that 3 % of the plate stay below: how black black is there. */
@@ -284,8 +290,9 @@ static void match_init(struct match *match, const struct compose_canvas *canvas,
     float light = luminance(key->colour) * key->strength * 0.6f +
                   luminance(ambient->colour) * ambient->strength;
     float plate = powf(mean_light(canvas->around) / 0.15f, 0.12f);
-    float own = raster_clamp(powf(0.22f / person_light(person), 0.2f), 0.85f, 1.15f);
-    float exposure = raster_clamp(powf(light, 0.85f) * plate * own, 0.45f, 1.15f);
+    /* A photo that was taken too dark is developed once more. */
+    float own = raster_clamp(powf(0.5f / person_white(person), 0.7f), 0.95f, 3);
+    float scene = raster_clamp(powf(light, 0.85f) * plate, 0.45f, 1.15f);
     float colour[3], sum = 0;
     for (int c = 0; c < 3; c++) {
         colour[c] =
@@ -296,13 +303,13 @@ static void match_init(struct match *match, const struct compose_canvas *canvas,
     float reach = variant->haze.end_m - variant->haze.start_m;
     float through = reach > 0 ? ((float)canvas->subject_m - variant->haze.start_m) / reach : 0;
     float haze = variant->haze.amount * (raster_clamp(through, 0, 1) + 0.02f);
-    float black = plate_black(canvas->plate) * 0.3f / (luminance(ambient->colour) + 0.05f);
+    float black = plate_black(canvas->plate) * 0.18f / (luminance(ambient->colour) + 0.05f);
     for (int c = 0; c < 3; c++) {
-        match->gain[c] = exposure * powf(colour[c] * 3 / sum, 0.38f);
+        match->gain[c] = scene * own * powf(colour[c] * 3 / sum, 0.38f);
         match->lift[c] =
-            variant->haze.colour[c] * haze + raster_clamp(black * ambient->colour[c], 0, 0.04f);
+            variant->haze.colour[c] * haze + raster_clamp(black * ambient->colour[c], 0, 0.025f);
     }
-    match->saturation = 0.85f + 0.14f * raster_smoothstep(0.45f, 1, exposure);
+    match->saturation = 0.85f + 0.14f * raster_smoothstep(0.45f, 1, scene);
 }
 
 struct relight {

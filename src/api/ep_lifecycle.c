@@ -13,6 +13,15 @@ static void lifecycle_conflict(struct api_call *call, const char *reason)
     reply_error(call, &err);
 }
 
+/* A child run follows the workflow that it is a step of. Answers the call then. */
+static bool lifecycle_is_child(struct api_call *call, const struct store_workflow *workflow)
+{
+    if (workflow->parent_id)
+        lifecycle_conflict(call, arena_printf(call->arena, "It is a step of the workflow %s.",
+                                              workflow->parent_id));
+    return workflow->parent_id != NULL;
+}
+
 static void lifecycle_still_stopping(struct api_call *call)
 {
     struct err err;
@@ -48,7 +57,7 @@ static void lifecycle_cancelled(struct api_call *call, const char *id)
 void ep_lifecycle_cancel(struct api_call *call)
 {
     struct store_workflow_full *full;
-    if (!workflow_find(call, call->values[0], &full))
+    if (!workflow_find(call, call->values[0], &full) || lifecycle_is_child(call, &full->workflow))
         return;
     if (machine_run_final(full->workflow.status))
         lifecycle_conflict(call, "The workflow has ended already.");
@@ -84,7 +93,7 @@ void ep_lifecycle_retry(struct api_call *call)
     struct store_workflow_full *full;
     enum store_status next;
     unsigned effects;
-    if (!workflow_find(call, call->values[0], &full))
+    if (!workflow_find(call, call->values[0], &full) || lifecycle_is_child(call, &full->workflow))
         return;
     const struct store_workflow *workflow = &full->workflow;
     if (!machine_run(workflow->status, MACHINE_RUN_RETRY, &next, &effects)) {
@@ -150,7 +159,7 @@ static void lifecycle_delete(struct api_call *call, const char *id)
 void ep_lifecycle_delete(struct api_call *call)
 {
     struct store_workflow_full *full;
-    if (!workflow_find(call, call->values[0], &full))
+    if (!workflow_find(call, call->values[0], &full) || lifecycle_is_child(call, &full->workflow))
         return;
     if (machine_run_final(full->workflow.status))
         lifecycle_delete(call, full->workflow.id);

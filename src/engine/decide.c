@@ -136,7 +136,7 @@ static void decide_share_credits(struct run *run, struct arena *a)
     for (size_t i = 0; i < run->step_count; i++) {
         if (!ran[i] || shares[i] == 0)
             continue;
-        run->steps[i].tasks[0].used_credits = shares[i];
+        run->steps[i].tasks[0].used_credits += shares[i]; /* on top of what a child run cost */
         run->steps[i].tasks[0].dirty = true;
     }
 }
@@ -157,6 +157,9 @@ static void run_finish(struct run *run, struct arena *a, const struct plan_view 
             json_object_del(result, "url"); /* signed anew on every read */
     }
     run->result_json = json_text(results, NULL);
+    run->child_credits = run_child_credits(run);
+    if (run->workflow.parent_id) /* charged to the parent, as what it would have cost by itself */
+        run->child_credits += plan_price(run->template, run->options).total;
     decide_share_credits(run, a);
     run_succeed(run);
 }

@@ -65,6 +65,7 @@ enum task_phase {
     TASK_GATHERING,   /* its inputs are fetched */
     TASK_QUEUED,      /* for a worker */
     TASK_RUNNING,
+    TASK_CHILD,      /* another workflow runs for it */
     TASK_PUBLISHING, /* its results become blobs */
     TASK_OVER
 };
@@ -87,6 +88,7 @@ struct task {
     int64_t running_since; /* monotonic us */
     double fraction;
     struct pool_worker *worker;
+    char child_id[UUID_TEXT_SIZE]; /* of the workflow that runs for it */
     int inputs_missing;
     struct err input_fault; /* of the first input that could not be had */
 };
@@ -131,7 +133,9 @@ struct run {
     bool committing, changed;
     bool
         over; /* the final transition was made; freed when it is committed and nothing refers to it */
-    int references; /* errands and jobs that will come back */
+    int references;        /* errands and jobs that will come back */
+    int family;            /* child runs that were begun below it, of one that is no child itself */
+    int64_t child_credits; /* what they cost */
     int committed_progress;
     int64_t progress_at; /* monotonic us of the last progress transition */
     struct timer progress_timer, commit_timer;
@@ -180,6 +184,20 @@ void task_succeed(struct task *task, json_t *results, const char *provider);
 void task_drop(struct task *task, const char *reason);
 void task_finish(struct task *task);       /* frees what it owns */
 void task_dispatch(struct engine *engine); /* gives queued tasks to idle workers */
+
+/* --- child runs: steps that are other templates --- */
+
+/* Makes or finds the workflow that runs for the task; the task fails when there cannot be one. */
+void nested_start(struct task *task);
+/* The task does not want it any more. */
+void nested_stop(struct task *task);
+/* Of a run that is a child: its end is committed, its progress has moved. Nothing for others. */
+void nested_over(struct run *run);
+void nested_moved(struct run *run);
+/* Whether the workflow that it runs for has ended without it. */
+bool nested_is_orphan(struct run *run);
+/* What the child runs that have succeeded cost. */
+int64_t run_child_credits(const struct run *run);
 
 /* --- inputs --- */
 

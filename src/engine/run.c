@@ -234,6 +234,10 @@ int run_begin(struct engine *engine, const char *workflow_id)
         run_advance(run);
         return 0;
     }
+    if (nested_is_orphan(run)) {
+        run_cancel(run);
+        return 0;
+    }
     if (run->workflow.status == STORE_QUEUE) {
         unsigned effects;
         machine_run(STORE_QUEUE, MACHINE_RUN_BEGIN, &run->workflow.status, &effects);
@@ -270,9 +274,10 @@ static void run_end(struct run *run, enum machine_run_event event, const char *r
         }
     }
     if (effects & MACHINE_SETTLE) {
-        run->workflow.used_credits = run->workflow.price;
-        run->ledger_kind = "settle";
-        run->ledger_amount = 0;
+        run->workflow.used_credits = run->workflow.price + run->child_credits;
+        run->ledger_kind =
+            run->workflow.parent_id ? NULL : "settle"; /* a parent pays for its children */
+        run->ledger_amount = -run->child_credits;
     } else if (run->workflow.price > 0) {
         run->ledger_kind = "release";
         run->ledger_amount = run->workflow.price;
@@ -520,11 +525,15 @@ static void run_committed(struct run *run, int rc, const struct err *err)
     }
     run->workflow.revision++;
     run->committed_progress = run->workflow.progress;
+    if (!run->over)
+        nested_moved(run);
     if (run->over) {
-        if (run->changed)
+        if (run->changed) {
             run_advance(run);
-        else
+        } else {
             run_ended(run);
+            nested_over(run);
+        }
         run_free_if_done(run);
         return;
     }

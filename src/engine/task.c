@@ -51,6 +51,11 @@ static void task_timer(struct engine *engine, struct timer *timer)
         task_start(task);
     } else if (task->phase == TASK_RUNNING) {
         pool_kill(task->worker, ERR_TIMEOUT);
+    } else if (task->phase == TASK_CHILD) {
+        struct err fault;
+        err_set_default(&fault, ERR_TIMEOUT);
+        nested_stop(task);
+        task_fail(task, &fault);
     }
 }
 
@@ -64,6 +69,10 @@ void task_start(struct task *task)
     if (task->not_before != 0 && wait_us > 0) {
         task->phase = TASK_WAITING;
         timer_set(engine, &task->timer, clock_monotonic_us() + wait_us);
+        return;
+    }
+    if (task->run->steps[task->step].info.type->place == STEP_PLACE_ENGINE) {
+        nested_start(task);
         return;
     }
     inputs_gather(task);
@@ -316,6 +325,10 @@ void task_drop(struct task *task, const char *reason)
         task_unqueue(task);
     if (task->phase == TASK_RUNNING)
         pool_cancel(task->worker);
+    if (task->phase == TASK_CHILD) {
+        task->phase = TASK_OVER; /* its end is no news any more */
+        nested_stop(task);
+    }
     task_leave_worker(task);
     if (!machine_task(task->state, MACHINE_TASK_DROP, &next, &effects))
         return;

@@ -139,6 +139,9 @@ struct store_workflow {
     int64_t revision;                                        /* grows by 1 with every change */
     bool has_max_credits;                                    /* the client's own limit */
     int64_t max_credits;
+    const char *parent_id; /* of a child run: the workflow whose step it is; else NULL */
+    const char *parent_step;
+    int parent_item;
 };
 
 /* State of one task: a step, or one item of a fan-out step. */

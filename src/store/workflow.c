@@ -88,7 +88,9 @@ static int create_run(struct store *store, struct store_op *op, struct err *err)
                       DB_TEXT(w->options_json), DB_TEXT(w->image_urls_json),
                       DB_TEXT(w->webhook_url), DB_TEXT(w->client_type), DB_TEXT(w->rating),
                       DB_INT(w->delivered_at), DB_INT(w->price), DB_INT(w->created_at),
-                      w->has_max_credits ? DB_INT(w->max_credits) : DB_TEXT(NULL)),
+                      w->has_max_credits ? DB_INT(w->max_credits) : DB_TEXT(NULL),
+                      DB_TEXT(w->parent_id), DB_TEXT(w->parent_step),
+                      w->parent_id ? DB_INT(w->parent_item) : DB_TEXT(NULL)),
             NULL, err);
     if (rc == 0 && create->replay.key)
         rc = store_replay_put(store, w->customer, &create->replay, err);
@@ -129,6 +131,9 @@ void store_workflow_create_once(struct store *store, const struct store_workflow
         .price = workflow->price,
         .has_max_credits = workflow->has_max_credits,
         .max_credits = workflow->max_credits,
+        .parent_id = store_op_text(op, workflow->parent_id),
+        .parent_step = store_op_text(op, workflow->parent_step),
+        .parent_item = workflow->parent_item,
         .created_at = workflow->created_at ? workflow->created_at : clock_wall_us(),
     };
     if (replay)

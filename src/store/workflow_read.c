@@ -58,6 +58,9 @@ static void workflow_read(struct db_rows *rows, struct arena *a, struct store_wo
         .revision = db_int(rows, 26),
         .has_max_credits = db_int(rows, 27) >= 0,
         .max_credits = db_int(rows, 27),
+        .parent_id = db_text(rows, a, 28),
+        .parent_step = db_text(rows, a, 29),
+        .parent_item = (int)db_int(rows, 30),
     };
 }
 

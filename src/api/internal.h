@@ -77,7 +77,8 @@ int template_find(struct api_call *call, const char *id, struct template_found *
                   struct err *err);
 int template_parse_stored(struct api_call *call, const struct store_template *stored,
                           const struct plan_template **ret_template, struct err *err);
-/* A definition as a client wrote it: flattened and validated. NULL with faults. */
+/* A definition as a client wrote it: flattened and validated, also against the templates that it runs. NULL, or something else, with
+ * faults. */
 const struct plan_template *template_read_definition(struct api_call *call,
                                                      const json_t *definition,
                                                      struct plan_faults *faults);

@@ -276,6 +276,45 @@ static void test_a_deletion_takes_all_rows_and_tells_the_blobs(void **state)
     assert_int_equal(fixture_balance(f->store, "acme"), 980); /* the ledger stays */
 }
 
+/* A child run goes with its parent, and its children with it; it is not listed. */
+static void test_a_deletion_takes_the_children(void **state)
+{
+    struct fixture *f = *state;
+    char ids[3][UUID_TEXT_SIZE];
+    struct store_blobs blobs;
+    struct store_workflow_full *full, *rows;
+    size_t count;
+    assert_int_equal(fixture_credit(f->store, "acme", 10), 0);
+    for (int i = 0; i < 3; i++) {
+        uuid_new(ids[i]);
+        struct store_workflow w = fixture_workflow(ids[i], "acme", 0);
+        w.parent_id = i > 0 ? ids[i - 1] : NULL;
+        w.parent_step = i > 0 ? "sub" : NULL;
+        w.parent_item = 3;
+        assert_int_equal(fixture_create(f->store, &w), 0);
+        struct store_transition t = {.workflow_id = ids[i],
+                                     .expected_revision = 1,
+                                     .status = STORE_SUCCESS,
+                                     .progress = 100,
+                                     .blobs = (const char *const[]){"aa", i == 2 ? "cc" : "bb"},
+                                     .blob_count = 2};
+        assert_int_equal(fixture_transition(f->store, &t), 0);
+    }
+    assert_null(fixture_get(f, ids[0])->workflow.parent_id);
+    assert_string_equal(fixture_get(f, ids[1])->workflow.parent_id, ids[0]);
+    assert_string_equal(fixture_get(f, ids[1])->workflow.parent_step, "sub");
+    assert_int_equal(fixture_get(f, ids[1])->workflow.parent_item, 3);
+    const struct store_workflow_filter all = {0};
+    assert_int_equal(store_workflow_list(f->store, f->arena, "acme", &all, 10, &rows, &count, NULL),
+                     0);
+    assert_int_equal(count, 1);
+    assert_int_equal(delete_one(f, "acme", ids[0], &blobs), 0);
+    assert_int_equal(blobs.count, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(store_workflow_get(f->store, f->arena, NULL, ids[i], &full, NULL),
+                         ERR_NOT_FOUND);
+}
+
 /* --- answers that are given again --------------------------------------------------------------- */
 
 static int create_once(struct fixture *f, const char *id, const struct store_replay *replay,
@@ -345,6 +384,7 @@ int main(int argc, char **argv)
         TEST(test_a_retry_keeps_what_is_finished),
         TEST(test_a_retry_needs_its_credits),
         TEST(test_a_deletion_takes_all_rows_and_tells_the_blobs),
+        TEST(test_a_deletion_takes_the_children),
         TEST(test_an_answer_lives_with_its_workflow),
         TEST(test_the_clients_limit_is_kept),
     };

@@ -73,6 +73,7 @@ struct graph_run {
     /* Streams that are copied beside the graph's results; NULL. */
     struct video_source *copy_video, *copy_audio;
     struct AVBSFContext *video_filter; /* for copied video; NULL */
+    int64_t copy_audio_until_us;       /* copied sound ends before this; 0: at its end */
     /* Sees every picture before it is encoded; NULL. */
     int (*observe)(void *context, const AVFrame *frame, struct err *err);
     void *observe_context;

@@ -58,6 +58,12 @@ static int graph_copy_step(struct graph_state *state, struct graph_copy *copy, s
     if (more < 0)
         return more;
     int rc = 0;
+    int64_t until_us = copy->is_audio ? state->run->copy_audio_until_us : 0;
+    if (more > 0 && until_us > 0 &&
+        graph_packet_us(state->packet, copy->source->stream->time_base) >= until_us) {
+        av_packet_unref(state->packet);
+        more = 0;
+    }
     if (!copy->is_audio && state->run->video_filter)
         rc = graph_copy_filtered(state, copy, more > 0, err);
     else if (more > 0)

@@ -31,6 +31,11 @@ struct video_info {
  * no video that is taken here (MP4, MOV, WebM, MKV). */
 int video_probe(int fd, const char *path, struct video_info *ret_info, struct err *err);
 
+struct video_input {
+    int fd;
+    const char *path; /* names the input in sentences */
+};
+
 /* What a finished file is. */
 struct video_result {
     int width, height;
@@ -94,18 +99,52 @@ struct video_grid_settings {
     enum video_grid_audio audio;
 };
 
-struct video_grid_input {
-    int fd;
-    const char *path;
-};
-
 /* Cells row by row; fewer inputs than cells leave black. Cell shape is the first video's; the whole
  * fits 1920 x 1920 and is no larger than the first video times the grid; the rate is the highest of
  * the inputs. */
-int video_grid(const struct video_grid_input *inputs, size_t input_count,
+int video_grid(const struct video_input *inputs, size_t input_count,
                const struct video_grid_settings *settings, int fd_out,
                const struct media_monitor *monitor, struct video_result *ret_result,
                struct err *err);
+
+enum video_inset_audio { VIDEO_INSET_AUDIO_BASE, VIDEO_INSET_AUDIO_OVERLAY, VIDEO_INSET_AUDIO_MIX };
+
+/* A video within another one. */
+struct video_inset_settings {
+    int x, y, width, height; /* even; within the base */
+    const struct picture
+        *mask;      /* one channel of width x height, 255 opaque; NULL: all of it is seen */
+    double start_s; /* the inset begins here */
+    bool shortest;  /* the end of the inset ends the result, if it comes before that of the base */
+    enum video_inset_audio audio;
+};
+
+/* The base's sound is copied when nothing has to change. The inset is cropped to its place and leaves with its last picture. */
+int video_inset(const struct video_input *base, const struct video_input *inset,
+                const struct video_inset_settings *settings, int fd_out,
+                const struct media_monitor *monitor, struct video_result *ret_result,
+                struct err *err);
+
+enum video_merge_mode {
+    VIDEO_MERGE_MATCH_VIDEO,  /* sound is cut or repeated */
+    VIDEO_MERGE_PAD_AUDIO,    /* sound is cut or goes on as silence */
+    VIDEO_MERGE_MATCH_AUDIO,  /* the video is cut or holds its last picture */
+    VIDEO_MERGE_SPEED_ADJUST, /* the video is played faster or slower, a quarter to four times */
+    VIDEO_MERGE_STRICT        /* both are equally long within 0.1 s, else ERR_BAD_INPUT */
+};
+
+struct video_merge_settings {
+    enum video_merge_mode mode;
+    double volume;      /* of the new sound, 0 to 4 */
+    double fade_s;      /* the new sound comes and goes over this time */
+    bool keep_original; /* the video's own sound is mixed with it */
+};
+
+/* Gives a video another sound; of `audio` any sound file, or the sound of a video. Streams are copied when nothing has to change. */
+int video_merge(const struct video_input *video, const struct video_input *audio,
+                const struct video_merge_settings *settings, int fd_out,
+                const struct media_monitor *monitor, struct video_result *ret_result,
+                struct err *err);
 
 /* --- encoding rendered frames --- */
 

@@ -135,14 +135,26 @@ static void video_decode_stamp(struct video_source *source, AVFrame *frame)
 {
     AVRational base = source->stream->time_base;
     int64_t duration = frame->pkt_duration;
-    frame->pts = frame->best_effort_timestamp != AV_NOPTS_VALUE ? frame->best_effort_timestamp
-                                                                : source->next_pts;
+    frame->pts = frame->best_effort_timestamp != AV_NOPTS_VALUE
+                     ? frame->best_effort_timestamp + source->round_pts
+                     : source->next_pts;
     if (!source->is_video && frame->sample_rate > 0)
         duration = av_rescale_q(frame->nb_samples, (AVRational){1, frame->sample_rate}, base);
     else if (duration <= 0 && source->stream->avg_frame_rate.num > 0)
         duration = av_rescale_q(1, av_inv_q(source->stream->avg_frame_rate), base);
     if (frame->pts + duration > source->next_pts)
         source->next_pts = frame->pts + duration;
+}
+
+/* At the end of the frames: 0, or 1 when they begin again. */
+static int video_decode_end(struct video_source *source, struct err *err)
+{
+    int rc = source->round_pts > 0 ? 0 : video_decode_check_end(source, err);
+    if (rc < 0 || !source->loops || source->next_pts <= source->round_pts)
+        return rc;
+    source->round_pts = source->next_pts;
+    rc = video_source_seek(source, 0, err);
+    return rc < 0 ? rc : 1;
 }
 
 int video_source_frame(struct video_source *source, AVFrame *frame, struct err *err)
@@ -154,8 +166,12 @@ int video_source_frame(struct video_source *source, AVFrame *frame, struct err *
     }
     for (;;) {
         int rc = avcodec_receive_frame(source->decoder, frame);
-        if (rc == AVERROR_EOF)
-            return video_decode_check_end(source, err);
+        if (rc == AVERROR_EOF) {
+            rc = video_decode_end(source, err);
+            if (rc <= 0)
+                return rc;
+            continue;
+        }
         if (rc == AVERROR(EAGAIN)) {
             rc = video_decode_feed(source, err);
             if (rc < 0)

@@ -28,7 +28,7 @@ static void cleanup_video_grid(struct video_grid *grid)
         video_source_free(grid->sounds[i]);
 }
 
-static int video_grid_open_sound(struct video_grid *grid, const struct video_grid_input *input,
+static int video_grid_open_sound(struct video_grid *grid, const struct video_input *input,
                                  struct err *err)
 {
     bool wanted = grid->settings->audio == VIDEO_GRID_AUDIO_MIX ||
@@ -42,7 +42,7 @@ static int video_grid_open_sound(struct video_grid *grid, const struct video_gri
     return rc;
 }
 
-static int video_grid_open(struct video_grid *grid, const struct video_grid_input *inputs,
+static int video_grid_open(struct video_grid *grid, const struct video_input *inputs,
                            size_t input_count, struct err *err)
 {
     for (size_t i = 0; i < input_count; i++) {
@@ -154,7 +154,7 @@ static int video_grid_run(struct video_grid *grid, int fd_out, const struct medi
     return rc < 0 ? rc : video_sink_finish(grid->sink, err);
 }
 
-int video_grid(const struct video_grid_input *inputs, size_t input_count,
+int video_grid(const struct video_input *inputs, size_t input_count,
                const struct video_grid_settings *settings, int fd_out,
                const struct media_monitor *monitor, struct video_result *ret_result,
                struct err *err)

@@ -26,6 +26,16 @@ bool video_pass_can_copy_sound(const AVStream *stream)
     }
 }
 
+bool video_pass_can_copy_picture(const struct video_source *video)
+{
+    const AVCodecParameters *parameters = video->stream->codecpar;
+    return parameters->codec_id == AV_CODEC_ID_H264 && parameters->extradata_size > 6 &&
+           parameters->extradata[0] == 1 && parameters->field_order <= AV_FIELD_PROGRESSIVE &&
+           video->format == AV_PIX_FMT_YUV420P && video->quarter_turns == 0 &&
+           (!video->matrix || video->matrix[4] > 0) && video->width == video->coded_width &&
+           video->height == video->coded_height;
+}
+
 int video_pass_open_graph(struct video_pass *pass, const struct video_logo *logo,
                           const char *filters, struct err *err)
 {

@@ -25,6 +25,9 @@ static inline void cleanup_video_pass(struct video_pass *pass)
 /* Whether MP4 holds and players play sound of this codec as it is. */
 bool video_pass_can_copy_sound(const AVStream *stream);
 
+/* Whether MP4 holds and browsers play pictures of this source as they are: H.264 4:2:0, upright, square pixels. */
+bool video_pass_can_copy_picture(const struct video_source *video);
+
 /* Makes the graph of the pass: picture with `logo` (NULL: none) unless it is copied, sound through
  * `filters` unless it is copied. */
 int video_pass_open_graph(struct video_pass *pass, const struct video_logo *logo,

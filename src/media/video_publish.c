@@ -42,13 +42,10 @@ static bool video_publish_can_copy_picture(const struct video_source *video)
     bool is_constant = average.num > 0 && exact.num > 0 &&
                        fabs(av_q2d(average) - av_q2d(exact)) < 0.001 * av_q2d(exact) &&
                        av_q2d(exact) <= 60.01;
-    return parameters->codec_id == AV_CODEC_ID_H264 &&
-           parameters->profile == FF_PROFILE_H264_HIGH && parameters->extradata_size > 6 &&
-           parameters->extradata[0] == 1 && parameters->field_order <= AV_FIELD_PROGRESSIVE &&
-           video->format == AV_PIX_FMT_YUV420P && video->color_range == AVCOL_RANGE_MPEG &&
+    return video_pass_can_copy_picture(video) && parameters->profile == FF_PROFILE_H264_HIGH &&
+           video->color_range == AVCOL_RANGE_MPEG &&
            (video_publish_is_tagged(parameters) || video_publish_is_untagged(parameters)) &&
-           is_constant && video->quarter_turns == 0 && (!video->matrix || video->matrix[4] > 0) &&
-           video->width == video->coded_width && video->height == video->coded_height;
+           is_constant;
 }
 
 static bool video_publish_can_copy_sound(const AVStream *stream)

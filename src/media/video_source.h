@@ -51,6 +51,8 @@ struct video_source {
     int64_t next_pts; /* where the next frame is expected, from the file's start */
     int64_t packets, faults;
     bool draining;
+    bool loops;                /* frames begin again at the end, without end; set after opening */
+    int64_t round_pts;         /* where the round began, 0 in the first */
     struct SwsContext *scaler; /* when a later frame has another size or format */
     struct SwrContext *resampler;
 };

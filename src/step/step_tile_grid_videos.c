@@ -70,9 +70,9 @@ static int run(struct step_run *run, struct err *err)
         return err_set(err, ERR_INVALID, "/video_urls",
                        "A grid of %d x %d takes 1 to %d videos; %zu were given.", settings.columns,
                        settings.rows, cells, count);
-    struct video_grid_input *inputs = arena_array(run->arena, count, sizeof(*inputs));
+    struct video_input *inputs = arena_array(run->arena, count, sizeof(*inputs));
     for (size_t i = 0; i < count; i++)
-        inputs[i] = (struct video_grid_input){files[i]->fd, files[i]->path};
+        inputs[i] = (struct video_input){files[i]->fd, files[i]->path};
 
     int fd CLEANUP(fd) = -1;
     struct video_result result;

@@ -83,6 +83,14 @@ def sound():
            "-map", "1:a", "-c:v", "copy", "-c:a", "aac", "silent.mp4")
 
 
+def tones():
+    """The same tone as files of sound alone."""
+    ffmpeg(*sine(550, "1.5"), "-ac", "2", "tone.wav")
+    for name, codec in (("tone.mp3", "libmp3lame"), ("tone.ogg", "libvorbis"), ("tone.flac", "flac"), ("tone.aac", "aac")):
+        ffmpeg("-i", "tone.wav", "-c:a", codec, name)
+    ffmpeg(*sine(550, 4), "-c:a", "aac", "-ac", "2", "long_tone.m4a")
+
+
 def lie(source, target, side):
     """Writes another picture size into the header than the pictures have."""
     data = bytearray(open(source, "rb").read())
@@ -119,6 +127,7 @@ def main():
     plain()
     odd()
     sound()
+    tones()
     hostile()
     open(stamp, "w").close()
 

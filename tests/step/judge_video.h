@@ -15,13 +15,14 @@ struct judge_facts {
     int width, height, frames;
     double rate; /* frames a second */
     double video_s, sound_s;
+    bool is_high; /* H.264 High profile */
     bool has_sound;
     enum AVCodecID sound_codec;
     int sound_rate, sound_channels;
     char title[64];
 };
 
-/* Fails unless: MP4 with the index first; H.264 High, yuv420p, square pixels, BT.709 in limited range, a key frame first; every
+/* Fails unless: MP4 with the index first; H.264, yuv420p, square pixels, BT.709 in limited range, a key frame first; every
  * picture at a whole number of frames from 0, none twice or missing; sound, if any, as long as the picture within 0.1 s. */
 struct judge_facts judge_file(int fd);
 

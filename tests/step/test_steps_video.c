@@ -1,7 +1,7 @@
 /* The steps that make videos: what they make is decoded by the ffmpeg program and measured. Run as "test_steps_video VIDEOS",
  * the folder that tests/data/make_videos.py filled. */
-#include "host.h"
 #include "judge_video.h"
+#include "runner.h"
 
 #include "media/image.h"
 #include "media/layers.h"
@@ -20,7 +20,6 @@
 
 enum { SIDE = 1080, MARGIN = 60, WHOLE = SIDE + 2 * MARGIN };
 
-static const char *videos;
 static char folder[] = "/tmp/reeld-steps-XXXXXX";
 static struct err fault;
 
@@ -148,89 +147,6 @@ static int remove_inputs(void **state)
     return rmdir(folder);
 }
 
-/* `params` holds @NAME for a picture of this test and %NAME for a video of the folder. */
-static struct host *open_step(const char *type, const char *params)
-{
-    struct buffer text CLEANUP(buffer) = {0};
-    for (const char *at = params; *at; at++) {
-        if (*at == '@' || *at == '%')
-            buffer_printf(&text, "%s/", *at == '@' ? folder : videos);
-        else
-            buffer_append_char(&text, *at);
-    }
-    struct host *host = host_new(type, text.bytes, &fault);
-    if (!host)
-        fail_msg("%s %s: %s", type, params, fault.message);
-    return host;
-}
-
-/* Also that progress grows to the end, not in one leap. */
-static struct host *run_step(const char *type, const char *params)
-{
-    struct host *host = open_step(type, params);
-    if (host_run(host) < 0)
-        fail_msg("%s %s: %s", type, params, host->err.message);
-    assert_false(host->progress_fell);
-    assert_true(host->progress > 0.9 && host->progress <= 1);
-    return host;
-}
-
-/* Runs a step whose first result is a video; judges that its record says what the file is. */
-static struct host *run_video(const char *type, const char *params, struct judge_facts *ret_facts)
-{
-    struct host *host = run_step(type, params);
-    assert_true(host->run.output_count > 0);
-    const struct step_output *output = &host->run.outputs[0];
-    assert_string_equal(output->content_type, "video/mp4");
-    *ret_facts = judge_file(output->fd);
-    assert_int_equal(output->width, ret_facts->width);
-    assert_int_equal(output->height, ret_facts->height);
-    double longest = fmax(ret_facts->video_s, ret_facts->sound_s);
-    assert_in_range(output->duration_ms, lrint(ret_facts->video_s * 1000) - 1,
-                    lrint(longest * 1000) + 1);
-    return host;
-}
-
-static struct judge_frames decode(struct host *host)
-{
-    return judge_decode(host->run.outputs[0].fd);
-}
-
-static void check_fails(const char *type, const char *params, enum err_code code, const char *path,
-                        const char *words)
-{
-    struct host *host CLEANUP(host) = open_step(type, params);
-    if (host_run(host) != (int)code)
-        fail_msg("%s %s: \"%s\"", type, params, host->err.message);
-    if (!strstr(host->err.message, words))
-        fail_msg("%s %s: \"%s\" has no \"%s\"", type, params, host->err.message, words);
-    assert_string_equal(host->err.path, path);
-}
-
-static void check_repeats(const char *type, const char *params)
-{
-    struct host *first CLEANUP(host) = run_step(type, params);
-    struct host *second CLEANUP(host) = run_step(type, params);
-    assert_int_equal(first->run.output_count, second->run.output_count);
-    for (size_t i = 0; i < first->run.output_count; i++) {
-        size_t size, again;
-        const void *bytes = host_output_bytes(first, i, &size);
-        const void *other = host_output_bytes(second, i, &again);
-        assert_int_equal(size, again);
-        assert_memory_equal(bytes, other, size);
-    }
-}
-
-/* It looks whether it is cancelled so often that it stops where it was told to. */
-static void check_cancel(const char *type, const char *params)
-{
-    struct host *host CLEANUP(host) = open_step(type, params);
-    host->cancel_at = 0.5;
-    assert_int_equal(host_run(host), ERR_CANCELLED);
-    assert_true(host->progress < 0.6);
-    assert_true(host->progress_count > 8);
-}
-
 /* --- create_video --- */
 
 /* Centre of what is brighter than the plate in a row of pixels. */
@@ -274,7 +190,7 @@ static void test_create_depth(void **state)
 {
     (void)state;
     struct judge_facts facts;
-    struct host *host CLEANUP(host) = run_video(
+    struct host *host CLEANUP(host) = runner_video(
         "create_video",
         "{'image_url':'@scene.png','duration':2,'fps':24,'camera_control':'Truck right'}", &facts);
     assert_int_equal(facts.width, SIDE);
@@ -282,7 +198,7 @@ static void test_create_depth(void **state)
     assert_int_equal(facts.frames, 48);
     assert_true(fabs(facts.rate - 24) < 0.001);
     assert_string_equal(host->run.provider, "local");
-    struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+    struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
     assert_int_equal(frames.count, 48);
     check_depth(&frames);
 }
@@ -322,8 +238,8 @@ static void test_create_is_whole(void **state)
                  "{'image_url':'@scene.png','duration':1,'fps':24,'camera_control':'%s'}",
                  moves[m]);
         struct judge_facts facts;
-        struct host *host CLEANUP(host) = run_video("create_video", params, &facts);
-        struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+        struct host *host CLEANUP(host) = runner_video("create_video", params, &facts);
+        struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
         assert_int_equal(frames.count, 24);
         for (int i = 0; i < 24; i += 23) {
             for (int y = 0; y < SIDE; y += 3) {
@@ -343,12 +259,12 @@ static void test_create_loop(void **state)
 {
     (void)state;
     struct judge_facts facts;
-    struct host *host CLEANUP(host) = run_video(
+    struct host *host CLEANUP(host) = runner_video(
         "create_video",
         "{'image_url':'@snow.png','duration':1,'loop':2,'fps':24,'camera_control':'Orbit right'}",
         &facts);
     assert_int_equal(facts.frames, 48);
-    struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+    struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
     double step = judge_distance(&frames, 5, 6), seam = judge_distance(&frames, 23, 24);
     assert_true(judge_distance(&frames, 0, 24) < 0.5);
     assert_true(seam > 0.02 && seam < step * 1.5);
@@ -356,11 +272,11 @@ static void test_create_loop(void **state)
     assert_true(judge_distance(&frames, 0, 12) > 1.5 * step);
     /* a single round that is told to close */
     struct host *closed CLEANUP(host) =
-        open_step("create_video", "{'image_url':'@scene.png','duration':1,'fps':24,"
-                                  "'camera_control':'Orbit right'}");
+        runner_open("create_video", "{'image_url':'@scene.png','duration':1,'fps':24,"
+                                    "'camera_control':'Orbit right'}");
     host_set_local(closed, "{'closed':true}");
     assert_int_equal(host_run(closed), 0);
-    struct judge_frames round CLEANUP(judge_frames) = decode(closed);
+    struct judge_frames round CLEANUP(judge_frames) = runner_decode(closed);
     assert_true(fabs(line_at(&round, 23, 100) - line_at(&round, 0, 100)) < 2);
     assert_true(fabs(line_at(&round, 12, 100) - line_at(&round, 0, 100)) > 15);
 }
@@ -370,13 +286,13 @@ static void test_create_last_frame(void **state)
     (void)state;
     struct judge_facts facts;
     struct host *host CLEANUP(host) =
-        run_video("create_video",
-                  "{'image_url':'@red.png','last_frame_url':'@blue.png','duration':1,"
-                  "'aspect_ratio':'9:16','fps':24}",
-                  &facts);
+        runner_video("create_video",
+                     "{'image_url':'@red.png','last_frame_url':'@blue.png','duration':1,"
+                     "'aspect_ratio':'9:16','fps':24}",
+                     &facts);
     assert_int_equal(facts.width, 1080);
     assert_int_equal(facts.height, 1920);
-    struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+    struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
     assert_true(judge_is(&frames, 0, 540, 960, RED, 14));
     assert_true(judge_is(&frames, 23, 540, 960, BLUE, 14));
     const uint8_t *middle = judge_pixel(&frames, 12, 540, 960);
@@ -388,17 +304,17 @@ static void test_create_settings(void **state)
     (void)state;
     struct judge_facts facts;
     struct host *wide CLEANUP(host) =
-        run_video("create_video",
-                  "{'image_url':'@red.png','duration':1,'aspect_ratio':'16:9',"
-                  "'motion_type':'StaticMotion','fps':60}",
-                  &facts);
+        runner_video("create_video",
+                     "{'image_url':'@red.png','duration':1,'aspect_ratio':'16:9',"
+                     "'motion_type':'StaticMotion','fps':60}",
+                     &facts);
     assert_int_equal(facts.width, 1920);
     assert_int_equal(facts.height, 1080);
     assert_int_equal(facts.frames, 60);
-    check_repeats("create_video", "{'image_url':'@snow.png','duration':1,'fps':24}");
-    check_cancel("create_video", "{'image_url':'@scene.png','duration':2}");
-    check_fails("create_video", "{'image_url':'%text.mp4'}", ERR_BAD_INPUT, "/image_url",
-                "/image_url");
+    runner_repeats("create_video", "{'image_url':'@snow.png','duration':1,'fps':24}");
+    runner_cancel("create_video", "{'image_url':'@scene.png','duration':2}");
+    runner_fails("create_video", "{'image_url':'%text.mp4'}", ERR_BAD_INPUT, "/image_url",
+                 "/image_url");
 }
 
 /* Every named move goes its own way, closes when told to, and stays at its place when it has no strength. */
@@ -444,10 +360,10 @@ static void test_logo_positions(void **state)
                  "'margin':0.1}",
                  i == 4 ? "center" : position);
         struct judge_facts facts;
-        struct host *host CLEANUP(host) = run_video("overlay_logo", params, &facts);
+        struct host *host CLEANUP(host) = runner_video("overlay_logo", params, &facts);
         assert_int_equal(facts.frames, 30);
         assert_int_equal(facts.width, 160);
-        struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+        struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
         /* 18 x 18 pixels, 9 from the edges of 160 x 90 */
         static const int xs[] = {18, 80, 142}, ys[] = {18, 45, 72};
         for (int j = 0; j < 9; j++) {
@@ -464,13 +380,13 @@ static void test_logo_times(void **state)
 {
     (void)state;
     struct judge_facts facts;
-    struct host *host CLEANUP(host) = run_video(
+    struct host *host CLEANUP(host) = runner_video(
         "overlay_logo",
         "{'video_url':'%three.mp4','logo_url':'@logo.png','position':'center','opacity':0.5,"
         "'scale':0.4,'start_time':0.52,'end_time':2}",
         &facts);
     assert_int_equal(facts.frames, 75);
-    struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+    struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
     judge_color(&frames, 12, 160, 90, 0xfe0000);
     judge_color(&frames, 13, 160, 90, (0xfe0000 + GREEN) / 2 & 0xffffff);
     assert_true(judge_is(&frames, 20, 160, 90, 0x895a14, 10));
@@ -483,13 +399,13 @@ static void test_logo_copies_sound(void **state)
     (void)state;
     struct judge_facts facts;
     struct host *host CLEANUP(host) =
-        run_video("overlay_logo", "{'video_url':'%green.mp4','logo_url':'@logo.png'}", &facts);
+        runner_video("overlay_logo", "{'video_url':'%green.mp4','logo_url':'@logo.png'}", &facts);
     assert_int_equal(facts.sound_codec, AV_CODEC_ID_AAC);
     const struct step_input *input = step_run_input(&host->run, "video_url");
     const char *given = judge_packets(input->fd, AVMEDIA_TYPE_AUDIO);
     assert_string_equal(given, judge_packets(host->run.outputs[0].fd, AVMEDIA_TYPE_AUDIO));
     struct host *odd CLEANUP(host) =
-        run_video("overlay_logo", "{'video_url':'%odd.mp4','logo_url':'@logo.png'}", &facts);
+        runner_video("overlay_logo", "{'video_url':'%odd.mp4','logo_url':'@logo.png'}", &facts);
     assert_int_equal(facts.width, 640);
     assert_int_equal(facts.height, 358);
 }
@@ -497,16 +413,16 @@ static void test_logo_copies_sound(void **state)
 static void test_logo_faults(void **state)
 {
     (void)state;
-    check_cancel("overlay_logo", "{'video_url':'%three.mp4','logo_url':'@logo.png'}");
-    check_repeats("overlay_logo", "{'video_url':'%blue.mp4','logo_url':'@logo.png'}");
-    check_fails("overlay_logo", "{'logo_url':'@logo.png'}", ERR_INVALID, "/image_url", "needed");
-    check_fails("overlay_logo", "{'video_url':'%three.mp4','logo_url':'@logo.png','start_time':4}",
-                ERR_INVALID, "/start_time", "3 s long");
-    check_fails("overlay_logo",
-                "{'video_url':'%three.mp4','logo_url':'@logo.png','start_time':2,'end_time':1}",
-                ERR_INVALID, "/end_time", "not after");
-    check_fails("overlay_logo", "{'video_url':'%three.mp4','logo_url':'%text.mp4'}", ERR_BAD_INPUT,
-                "/logo_url", "no picture");
+    runner_cancel("overlay_logo", "{'video_url':'%three.mp4','logo_url':'@logo.png'}");
+    runner_repeats("overlay_logo", "{'video_url':'%blue.mp4','logo_url':'@logo.png'}");
+    runner_fails("overlay_logo", "{'logo_url':'@logo.png'}", ERR_INVALID, "/image_url", "needed");
+    runner_fails("overlay_logo", "{'video_url':'%three.mp4','logo_url':'@logo.png','start_time':4}",
+                 ERR_INVALID, "/start_time", "3 s long");
+    runner_fails("overlay_logo",
+                 "{'video_url':'%three.mp4','logo_url':'@logo.png','start_time':2,'end_time':1}",
+                 ERR_INVALID, "/end_time", "not after");
+    runner_fails("overlay_logo", "{'video_url':'%three.mp4','logo_url':'%text.mp4'}", ERR_BAD_INPUT,
+                 "/logo_url", "no picture");
 }
 
 /* --- publish_video_with_logo --- */
@@ -519,7 +435,7 @@ static void check_published(const char *name, int width, int height)
              "{'video_url':'%%%s','logo_url':'@logo.png','position':'top-left','title':'A title',"
              "'poster':true}",
              name);
-    struct host *host CLEANUP(host) = run_video("publish_video_with_logo", params, &facts);
+    struct host *host CLEANUP(host) = runner_video("publish_video_with_logo", params, &facts);
     assert_int_equal(facts.width, width);
     assert_int_equal(facts.height, height);
     assert_string_equal(facts.title, "A title");
@@ -549,8 +465,8 @@ static void test_publish(void **state)
     check_published("spikes.mp4", 640, 360);
     check_published("vp9.webm", 640, 360);
     check_published("green.mp4", 320, 400);
-    check_cancel("publish_video_with_logo", "{'video_url':'%three.mp4','logo_url':'@logo.png'}");
-    check_repeats("publish_video_with_logo", "{'video_url':'%blue.mp4','logo_url':'@logo.png'}");
+    runner_cancel("publish_video_with_logo", "{'video_url':'%three.mp4','logo_url':'@logo.png'}");
+    runner_repeats("publish_video_with_logo", "{'video_url':'%blue.mp4','logo_url':'@logo.png'}");
 }
 
 /* What a step has made is web-ready: publishing it is no second encode. */
@@ -559,12 +475,12 @@ static void test_publish_copies(void **state)
     (void)state;
     struct judge_facts facts;
     struct host *made CLEANUP(host) =
-        run_video("create_video", "{'image_url':'@scene.png','duration':1,'fps':24}", &facts);
+        runner_video("create_video", "{'image_url':'@scene.png','duration':1,'fps':24}", &facts);
     size_t size;
     const void *bytes = host_output_bytes(made, 0, &size);
     write_bytes("made.mp4", bytes, size);
     struct host *published CLEANUP(host) =
-        run_video("publish_video_with_logo", "{'video_url':'@made.mp4','title':'Made'}", &facts);
+        runner_video("publish_video_with_logo", "{'video_url':'@made.mp4','title':'Made'}", &facts);
     assert_string_equal(facts.title, "Made");
     const char *given = judge_packets(made->run.outputs[0].fd, AVMEDIA_TYPE_VIDEO);
     assert_string_equal(given, judge_packets(published->run.outputs[0].fd, AVMEDIA_TYPE_VIDEO));
@@ -596,24 +512,24 @@ static void test_frames(void **state)
         "'format':'png'}",
     };
     for (int i = 0; i < 2; i++) {
-        struct host *host CLEANUP(host) = run_step("publish_frames_with_logo", params[i]);
+        struct host *host CLEANUP(host) = runner_run("publish_frames_with_logo", params[i]);
         assert_int_equal(host->run.output_count, 3);
         for (size_t j = 0; j < 3; j++)
             check_still(host, j, i == 0 ? "image/jpeg" : "image/png", colors[j]);
     }
     struct host *usual CLEANUP(host) =
-        run_step("publish_frames_with_logo", "{'video_url':'%three.mp4'}");
+        runner_run("publish_frames_with_logo", "{'video_url':'%three.mp4'}");
     assert_int_equal(usual->run.output_count, 4);
     struct host *often CLEANUP(host) =
-        run_step("publish_frames_with_logo", "{'video_url':'%three.mp4','every_s':0.5}");
+        runner_run("publish_frames_with_logo", "{'video_url':'%three.mp4','every_s':0.5}");
     assert_int_equal(often->run.output_count, 6);
-    check_repeats("publish_frames_with_logo", "{'video_url':'%three.mp4','count':2}");
-    check_fails("publish_frames_with_logo", "{'video_url':'%three.mp4','every_s':0.04}",
-                ERR_INVALID, "/every_s", "at most 64");
-    check_fails("publish_frames_with_logo", "{'video_url':'%three.mp4','every_s':1,'count':3}",
-                ERR_INVALID, "/every_s", "not both");
-    check_fails("publish_frames_with_logo", "{'video_url':'%three.mp4','image_urls':['@red.png']}",
-                ERR_INVALID, "/image_urls", "not both");
+    runner_repeats("publish_frames_with_logo", "{'video_url':'%three.mp4','count':2}");
+    runner_fails("publish_frames_with_logo", "{'video_url':'%three.mp4','every_s':0.04}",
+                 ERR_INVALID, "/every_s", "at most 64");
+    runner_fails("publish_frames_with_logo", "{'video_url':'%three.mp4','every_s':1,'count':3}",
+                 ERR_INVALID, "/every_s", "not both");
+    runner_fails("publish_frames_with_logo", "{'video_url':'%three.mp4','image_urls':['@red.png']}",
+                 ERR_INVALID, "/image_urls", "not both");
 }
 
 /* --- tile_grid_videos --- */
@@ -622,7 +538,7 @@ static void test_grid(void **state)
 {
     (void)state;
     struct judge_facts facts;
-    struct host *host CLEANUP(host) = run_video(
+    struct host *host CLEANUP(host) = runner_video(
         "tile_grid_videos",
         "{'video_urls':['%three.mp4','%blue.mp4','%short.mp4'],'grid_pattern':'2x2','gap':12}",
         &facts);
@@ -631,7 +547,7 @@ static void test_grid(void **state)
     assert_true(fabs(facts.rate - 50) < 0.001); /* the highest */
     assert_int_equal(facts.frames, 30);         /* the shortest */
     assert_true(facts.has_sound);
-    struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+    struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
     judge_color(&frames, 10, 160, 90, 0xfe0000);
     judge_color(&frames, 10, 492, 90, 0x0000fe);
     judge_color(&frames, 10, 160, 282, 0xffff00);
@@ -650,14 +566,14 @@ static void test_grid_modes(void **state)
     (void)state;
     struct judge_facts facts;
     struct host *host CLEANUP(host) =
-        run_video("tile_grid_videos",
-                  "{'video_urls':['%short.mp4','%green.mp4','%blue.mp4'],'grid_pattern':'3x1',"
-                  "'fit':'contain','end':'longest','audio':'mix'}",
-                  &facts);
+        runner_video("tile_grid_videos",
+                     "{'video_urls':['%short.mp4','%green.mp4','%blue.mp4'],'grid_pattern':'3x1',"
+                     "'fit':'contain','end':'longest','audio':'mix'}",
+                     &facts);
     assert_int_equal(facts.width, 480);
     assert_int_equal(facts.height, 90);
     assert_int_equal(facts.frames, 150);
-    struct judge_frames frames CLEANUP(judge_frames) = decode(host);
+    struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
     judge_color(&frames, 149, 80, 45, 0xffff00); /* holds its last picture */
     judge_color(&frames, 149, 400, 45, 0x0000fe);
     judge_color(&frames, 149, 240, 45, 0x00ff00);
@@ -667,16 +583,16 @@ static void test_grid_modes(void **state)
     assert_true(judge_tone(&frames, 880, 0.1, 0.5) > 0.03);
     assert_true(judge_tone(&frames, 880, 2, 2.9) > 0.03);
     assert_true(judge_tone(&frames, 660, 2, 2.9) < 0.01);
-    struct host *mute CLEANUP(host) = run_video(
+    struct host *mute CLEANUP(host) = runner_video(
         "tile_grid_videos", "{'video_urls':['%odd.mp4','%short.mp4'],'audio':'none'}", &facts);
     assert_false(facts.has_sound);
     assert_int_equal(facts.width, 640); /* 1x2: one below the other, odd sides made even */
     assert_int_equal(facts.height, 716);
-    check_fails("tile_grid_videos",
-                "{'video_urls':['%three.mp4','%three.mp4','%three.mp4'],'grid_pattern':'2x1'}",
-                ERR_INVALID, "/video_urls", "1 to 2 videos; 3 were given");
-    check_cancel("tile_grid_videos", "{'video_urls':['%three.mp4','%red.mp4']}");
-    check_repeats("tile_grid_videos", "{'video_urls':['%blue.mp4','%short.mp4']}");
+    runner_fails("tile_grid_videos",
+                 "{'video_urls':['%three.mp4','%three.mp4','%three.mp4'],'grid_pattern':'2x1'}",
+                 ERR_INVALID, "/video_urls", "1 to 2 videos; 3 were given");
+    runner_cancel("tile_grid_videos", "{'video_urls':['%three.mp4','%red.mp4']}");
+    runner_repeats("tile_grid_videos", "{'video_urls':['%blue.mp4','%short.mp4']}");
 }
 
 /* --- bad input --- */
@@ -706,7 +622,7 @@ static void test_bad_videos(void **state)
             char params[256];
             snprintf(params, sizeof(params), "%s%s%s", steps[i].before, files[j].file,
                      steps[i].after);
-            check_fails(steps[i].type, params, ERR_BAD_INPUT, steps[i].path, files[j].words);
+            runner_fails(steps[i].type, params, ERR_BAD_INPUT, steps[i].path, files[j].words);
         }
     }
 }
@@ -717,7 +633,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: test_steps_video VIDEOS\n");
         return 2;
     }
-    videos = argv[1];
+    runner_folders(argv[1], folder);
     if (step_process_init(&fault) < 0) {
         fprintf(stderr, "%s\n", fault.message);
         return 1;

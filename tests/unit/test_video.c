@@ -340,7 +340,7 @@ static void check_refused(const char *name, const char *words)
     struct picture *poster = NULL, *red CLEANUP(picture) = flat(64, 32, 255, 0, 0, 255);
     const struct video_logo logo = {.rgba = red, .opacity = 1};
     const struct video_publish_settings settings = {.poster = true};
-    const struct video_grid_input cell = {fd, "/video_urls/0"};
+    const struct video_input cell = {fd, "/video_urls/0"};
     const struct video_grid_settings grid = {.columns = 1, .rows = 1};
     memset(&fault, 0, sizeof(fault));
     assert_int_equal(
@@ -590,10 +590,10 @@ static void test_poster_is_not_black(void **state)
 static int grid(const char *const *names, const struct video_grid_settings *settings,
                 struct video_result *ret_result)
 {
-    struct video_grid_input inputs[VIDEO_GRID_CELLS_MAX];
+    struct video_input inputs[VIDEO_GRID_CELLS_MAX];
     size_t count = 0;
     for (; names[count]; count++)
-        inputs[count] = (struct video_grid_input){data(names[count]), "/video_urls"};
+        inputs[count] = (struct video_input){data(names[count]), "/video_urls"};
     int out = blank();
     OK(video_grid(inputs, count, settings, out, NULL, ret_result, &fault));
     for (size_t i = 0; i < count; i++)

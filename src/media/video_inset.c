@@ -1,0 +1,165 @@
+#include "media/video_pass.h"
+
+#include <math.h>
+
+struct video_inset {
+    const struct video_inset_settings *settings;
+    struct video_pass pass;     /* of the base */
+    struct video_source *inset; /* pictures */
+    struct video_source *sound; /* of the inset; NULL */
+    int64_t duration_us;
+};
+
+static void cleanup_video_inset(struct video_inset *inset)
+{
+    video_pass_finish(&inset->pass);
+    video_source_free(inset->inset);
+    video_source_free(inset->sound);
+}
+
+static int video_inset_open_base_sound(struct video_inset *inset, const struct video_input *base,
+                                       struct err *err)
+{
+    struct video_pass *pass = &inset->pass;
+    bool is_whole = inset->duration_us == pass->video->duration_us;
+    bool is_alone = inset->settings->audio == VIDEO_INSET_AUDIO_BASE || !inset->sound;
+    int rc = video_source_open(base->fd, base->path, AVMEDIA_TYPE_AUDIO, VIDEO_SOURCE_VIDEO_FILES,
+                               VIDEO_SOURCE_PACKETS, &pass->copied_sound, err);
+    if (rc < 0 || !pass->copied_sound ||
+        (is_whole && is_alone && video_pass_can_copy_sound(pass->copied_sound->stream)))
+        return rc;
+    video_source_free(TAKE(pass->copied_sound));
+    return video_source_open(base->fd, base->path, AVMEDIA_TYPE_AUDIO, VIDEO_SOURCE_VIDEO_FILES,
+                             VIDEO_SOURCE_FRAMES, &pass->sound, err);
+}
+
+static int video_inset_open(struct video_inset *inset, const struct video_input *base,
+                            const struct video_input *over, struct err *err)
+{
+    const struct video_inset_settings *settings = inset->settings;
+    int rc = video_source_open(base->fd, base->path, AVMEDIA_TYPE_VIDEO, VIDEO_SOURCE_VIDEO_FILES,
+                               VIDEO_SOURCE_FRAMES, &inset->pass.video, err);
+    if (rc == 0)
+        rc = video_source_open(over->fd, over->path, AVMEDIA_TYPE_VIDEO, VIDEO_SOURCE_VIDEO_FILES,
+                               VIDEO_SOURCE_FRAMES, &inset->inset, err);
+    if (rc == 0 && settings->audio != VIDEO_INSET_AUDIO_BASE)
+        rc = video_source_open(over->fd, over->path, AVMEDIA_TYPE_AUDIO, VIDEO_SOURCE_VIDEO_FILES,
+                               VIDEO_SOURCE_FRAMES, &inset->sound, err);
+    if (rc < 0)
+        return rc;
+    int64_t over_ends = inset->inset->duration_us + llrint(settings->start_s * 1e6);
+    inset->duration_us = inset->pass.video->duration_us;
+    if (settings->shortest && over_ends < inset->duration_us)
+        inset->duration_us = over_ends;
+    return settings->audio == VIDEO_INSET_AUDIO_OVERLAY
+               ? 0
+               : video_inset_open_base_sound(inset, base, err);
+}
+
+static void video_inset_append_picture(struct video_inset *inset, const struct picture *mask,
+                                       double seconds, struct buffer *text)
+{
+    const struct video_inset_settings *settings = inset->settings;
+    struct graph *graph = inset->pass.graph;
+    const struct video_source *base = inset->pass.video;
+    buffer_printf(text, "[in%d]", graph_add_source(graph, inset->pass.video));
+    graph_append_picture(text, base, base->rate);
+    buffer_printf(text, "[base];[in%d]", graph_add_source(graph, inset->inset));
+    graph_append_picture_in(text, inset->inset, base->rate, settings->width, settings->height,
+                            GRAPH_FIT_COVER);
+    if (mask)
+        buffer_printf(text,
+                      "[inset];[in%d]alphaextract,format=gray[mask];[inset][mask]alphamerge,"
+                      "format=yuva420p",
+                      graph_add_picture(graph, mask, 1));
+    buffer_printf(text,
+                  ",setpts=PTS+%.6f/TB[over];[base][over]overlay=x=%d:y=%d:format=yuv420:"
+                  "eof_action=pass,trim=end=%.6f,format=yuv420p[video]",
+                  settings->start_s, settings->x, settings->y, seconds);
+}
+
+/* Exactly as long as the pictures. */
+static void video_inset_append_sound(struct video_inset *inset, double seconds, struct buffer *text)
+{
+    struct graph *graph = inset->pass.graph;
+    struct video_source *own = inset->pass.sound, *over = inset->sound;
+    if (own) {
+        buffer_printf(text, ";[in%d]", graph_add_source(graph, own));
+        graph_append_sound(text, own);
+        buffer_append_text(text, over ? "[own]" : "");
+    }
+    if (over) {
+        buffer_printf(text, ";[in%d]", graph_add_source(graph, over));
+        graph_append_sound(text, over);
+        buffer_printf(text, ",adelay=%lld:all=1",
+                      (long long)llrint(inset->settings->start_s * 1000));
+    }
+    if (own && over)
+        buffer_append_text(text, "[other];[own][other]amix=inputs=2:duration=longest:normalize=0,"
+                                 "alimiter=limit=0.89:level=disabled");
+    buffer_printf(text, ",apad,atrim=end=%.6f", seconds);
+    graph_append_sound_end(text);
+}
+
+static int video_inset_open_graph(struct video_inset *inset, struct err *err)
+{
+    struct buffer text CLEANUP(buffer) = {0};
+    struct picture *mask CLEANUP(picture) = NULL;
+    const struct picture *shape = inset->settings->mask;
+    double rate = av_q2d(inset->pass.video->rate);
+    double seconds = fmax(1, round((double)inset->duration_us / 1e6 * rate)) / rate;
+    bool has_sound = inset->pass.sound || inset->sound;
+    if (shape) {
+        mask = picture_new(shape->width, shape->height, 4);
+        for (int i = 0; i < shape->width * shape->height; i++)
+            mask->pixels[i * 4 + 3] = shape->pixels[i];
+    }
+    inset->pass.graph = graph_new();
+    video_inset_append_picture(inset, mask, seconds, &text);
+    if (has_sound)
+        video_inset_append_sound(inset, seconds, &text);
+    return graph_open(inset->pass.graph, text.bytes, true, has_sound, err);
+}
+
+static int video_inset_run(struct video_inset *inset, int fd_out,
+                           const struct media_monitor *monitor, struct err *err)
+{
+    struct video_pass *pass = &inset->pass;
+    const struct video_sink_settings settings = {
+        .width = pass->video->width,
+        .height = pass->video->height,
+        .rate = pass->video->rate,
+        .audio = pass->sound || inset->sound,
+        .copy_audio = video_sink_copy(pass->copied_sound ? pass->copied_sound->stream : NULL),
+    };
+    int rc = video_sink_new(fd_out, &settings, &pass->sink, err);
+    if (rc < 0)
+        return rc;
+    const struct graph_run run = {
+        .graph = pass->graph,
+        .sink = pass->sink,
+        .rate = pass->video->rate,
+        .duration_us = inset->duration_us,
+        .monitor = monitor,
+        .progress_to = 1,
+        .copy_audio = pass->copied_sound,
+    };
+    rc = graph_run(&run, err);
+    return rc < 0 ? rc : video_sink_finish(pass->sink, err);
+}
+
+int video_inset(const struct video_input *base, const struct video_input *inset,
+                const struct video_inset_settings *settings, int fd_out,
+                const struct media_monitor *monitor, struct video_result *ret_result,
+                struct err *err)
+{
+    struct video_inset work CLEANUP(video_inset) = {.settings = settings};
+    int rc = video_inset_open(&work, base, inset, err);
+    if (rc == 0)
+        rc = video_inset_open_graph(&work, err);
+    if (rc == 0)
+        rc = video_inset_run(&work, fd_out, monitor, err);
+    if (rc == 0)
+        video_pass_result(&work.pass, ret_result);
+    return rc;
+}

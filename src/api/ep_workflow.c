@@ -117,7 +117,7 @@ static void workflow_fill_options(struct api_call *call, const struct plan_templ
     workflow->options_json = json_arena_text(call->arena, checked);
     workflow->image_urls_json = image_urls ? json_arena_text(call->arena, image_urls) : "[]";
     workflow->template_id = plan_template_id(t);
-    workflow->template_json = json_arena_text(call->arena, plan_template_definition(t));
+    workflow->template_json = plan_template_text(t);
     workflow->price = plan_price(t, checked).total;
 }
 

@@ -1,20 +1,82 @@
 /* The workflow object as clients see it. */
 #include "api/internal.h"
 
+#include "base/buffer.h"
 #include "base/clock.h"
 
 #include <string.h>
 
-static void render_time(json_t *object, const char *key, int64_t wall_us)
+/*
+ * DESIGN. Every answer about a workflow passes here, so the text is written as it goes; trees are built only for what has to be changed:
+ * results, whose URLs are signed. What the store keeps as JSON was written by us and goes in as it is.
+ */
+
+static void render_name(struct buffer *b, const char *name)
 {
-    char text[CLOCK_TEXT_SIZE];
-    clock_format(wall_us, text);
-    json_object_set_new(object, key, wall_us ? json_string(text) : json_null());
+    if (b->bytes[b->size - 1] != '{')
+        buffer_append_char(b, ',');
+    buffer_append_char(b, '"');
+    buffer_append_text(b, name);
+    buffer_append(b, "\":", 2);
 }
 
-static void render_text(json_t *object, const char *key, const char *text)
+/* Valid UTF-8, as all that the store holds. */
+static void render_string(struct buffer *b, const char *text)
 {
-    json_object_set_new(object, key, text ? json_string(text) : json_null());
+    buffer_append_char(b, '"');
+    for (;;) {
+        size_t plain = 0;
+        while ((unsigned char)text[plain] >= 0x20 && text[plain] != '"' && text[plain] != '\\')
+            plain++;
+        buffer_append(b, text, plain);
+        text += plain;
+        if (!*text)
+            break;
+        if (*text == '"' || *text == '\\')
+            buffer_printf(b, "\\%c", *text);
+        else
+            buffer_printf(b, "\\u%04x", (unsigned)(unsigned char)*text);
+        text++;
+    }
+    buffer_append_char(b, '"');
+}
+
+static void render_text(struct buffer *b, const char *name, const char *text)
+{
+    render_name(b, name);
+    if (text)
+        render_string(b, text);
+    else
+        buffer_append(b, "null", 4);
+}
+
+static void render_integer(struct buffer *b, const char *name, int64_t number)
+{
+    render_name(b, name);
+    buffer_printf(b, "%lld", (long long)number);
+}
+
+static void render_time(struct buffer *b, const char *name, int64_t wall_us)
+{
+    char text[CLOCK_TEXT_SIZE];
+    if (wall_us)
+        clock_format(wall_us, text);
+    render_text(b, name, wall_us ? text : NULL);
+}
+
+/* JSON of the store. */
+static void render_json(struct buffer *b, const char *name, const char *json, const char *otherwise)
+{
+    render_name(b, name);
+    buffer_append_text(b, json ? json : otherwise);
+}
+
+/* Takes over `tree`. */
+static void render_tree(struct buffer *b, const char *name, json_t *tree)
+{
+    render_name(b, name);
+    json_append_text(b, tree);
+    json_decref(tree);
 }
 
 static json_t *render_parsed(const char *text, json_t *otherwise)
@@ -153,48 +215,60 @@ json_t *render_task(struct arena *a, const struct api *api, const char *base,
                      render_parsed(task->error_json, json_null()), "reason", task->reason);
 }
 
-json_t *render_workflow_object(struct arena *a, const struct api *api, const char *base,
-                               const struct store_workflow_full *full)
+static void render_object(struct buffer *b, struct arena *a, const struct api *api,
+                          const char *base, const struct store_workflow_full *full)
 {
     const struct store_workflow *workflow = &full->workflow;
-    json_t *data = json_object();
     int64_t until = workflow->finished_at ? workflow->finished_at : clock_wall_us();
     int64_t total_ms = workflow->started_at ? (until - workflow->started_at) / 1000 : 0;
     bool final = workflow->finished_at != 0;
-    render_text(data, "id", workflow->id);
-    render_text(data, "title", workflow->title);
-    render_text(data, "description", workflow->description);
-    render_text(data, "visibility_status", workflow->visibility_status);
-    render_text(data, "model", workflow->template_id);
-    json_object_set_new(data, "template_version", json_integer(workflow->template_version));
-    json_object_set_new(data, "options", render_parsed(workflow->options_json, json_object()));
-    json_object_set_new(data, "image_urls", render_parsed(workflow->image_urls_json, json_array()));
-    render_text(data, "primary_user_id", workflow->user);
-    render_text(data, "customer_id", workflow->customer);
-    render_text(data, "processing_status", store_status_text(workflow->status));
-    json_object_set_new(data, "progress_percentage", json_integer(workflow->progress));
-    json_object_set_new(data, "used_credits", json_integer(workflow->used_credits));
-    json_object_set_new(data, "total_duration", json_integer(final ? total_ms : 0));
-    render_text(data, "event_id", workflow->event_id);
-    render_text(data, "webhook_url", workflow->webhook_url);
-    render_text(data, "rating", workflow->rating);
-    render_time(data, "delivered_at", workflow->delivered_at);
-    json_object_set_new(data, "completions", render_completions(a, api, base, full));
-    json_object_set_new(data, "result",
-                        render_results(a, api, base, workflow->id, workflow->result_json));
-    json_object_set_new(data, "error", render_parsed(workflow->error_json, json_null()));
-    render_time(data, "created_at", workflow->created_at);
-    render_time(data, "updated_at", workflow->updated_at);
-    return data;
+    buffer_append_char(b, '{');
+    render_text(b, "id", workflow->id);
+    render_text(b, "title", workflow->title);
+    render_text(b, "description", workflow->description);
+    render_text(b, "visibility_status", workflow->visibility_status);
+    render_text(b, "model", workflow->template_id);
+    render_integer(b, "template_version", workflow->template_version);
+    render_json(b, "options", workflow->options_json, "{}");
+    render_json(b, "image_urls", workflow->image_urls_json, "[]");
+    render_text(b, "primary_user_id", workflow->user);
+    render_text(b, "customer_id", workflow->customer);
+    render_text(b, "processing_status", store_status_text(workflow->status));
+    render_integer(b, "progress_percentage", workflow->progress);
+    render_integer(b, "used_credits", workflow->used_credits);
+    render_integer(b, "total_duration", final ? total_ms : 0);
+    render_text(b, "event_id", workflow->event_id);
+    render_text(b, "webhook_url", workflow->webhook_url);
+    render_text(b, "rating", workflow->rating);
+    render_time(b, "delivered_at", workflow->delivered_at);
+    render_tree(b, "completions", render_completions(a, api, base, full));
+    render_tree(b, "result", render_results(a, api, base, workflow->id, workflow->result_json));
+    render_json(b, "error", workflow->error_json, "null");
+    render_time(b, "created_at", workflow->created_at);
+    render_time(b, "updated_at", workflow->updated_at);
+    buffer_append_char(b, '}');
+}
+
+json_t *render_workflow_object(struct arena *a, const struct api *api, const char *base,
+                               const struct store_workflow_full *full)
+{
+    CLEANUP(buffer) struct buffer text = {0};
+    struct err err;
+    json_t *object = NULL;
+    render_object(&text, a, api, base, full);
+    if (json_parse(text.bytes, text.size, SIZE_MAX, &object, &err) < 0)
+        return json_null(); /* the store holds what is no JSON */
+    return object;
 }
 
 char *render_workflow(struct arena *a, const struct api *api, const char *base,
                       const struct store_workflow_full *workflow, size_t *ret_size)
 {
-    CLEANUP(json)
-    json_t *body = json_pack("{s:o}", "data", render_workflow_object(a, api, base, workflow));
     CLEANUP(buffer) struct buffer text = {0};
-    json_append_text(&text, body);
+    buffer_reserve(&text, 2000);
+    buffer_append_text(&text, "{\"data\":");
+    render_object(&text, a, api, base, workflow);
+    buffer_append_char(&text, '}');
     *ret_size = text.size;
     return arena_strndup(a, text.bytes, text.size);
 }

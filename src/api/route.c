@@ -11,25 +11,25 @@ static const struct api_endpoint route_endpoints[] = {
 #undef ENDPOINT
 };
 
-/* Matches segment by segment; *ret_braces counts the segments that a brace took. */
+/* A brace stands for one segment that is not empty; the rest is taken literally. *ret_braces counts the braces. */
 static bool route_match(struct arena *a, const char *pattern, const char *path,
                         const char **ret_values, int *ret_braces)
 {
     *ret_braces = 0;
-    while (*pattern == '/' && *path == '/') {
-        size_t pattern_length = strcspn(++pattern, "/");
-        size_t path_length = strcspn(++path, "/");
-        if (pattern[0] == '{') {
-            if (path_length == 0)
+    for (;;) {
+        for (; *pattern && *pattern != '{'; pattern++, path++) {
+            if (*pattern != *path)
                 return false;
-            ret_values[(*ret_braces)++] = arena_strndup(a, path, path_length);
-        } else if (pattern_length != path_length || memcmp(pattern, path, path_length) != 0) {
-            return false;
         }
-        pattern += pattern_length;
-        path += path_length;
+        if (!*pattern)
+            return !*path;
+        size_t length = strcspn(path, "/");
+        if (length == 0)
+            return false;
+        ret_values[(*ret_braces)++] = arena_strndup(a, path, length);
+        pattern = strchr(pattern, '}') + 1;
+        path += length;
     }
-    return *pattern == '\0' && *path == '\0';
 }
 
 static bool route_takes(const struct api_endpoint *endpoint, const char *method)

@@ -19,19 +19,38 @@ int64_t clock_monotonic_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* Most times that are written lie in the second of the one before. */
+static const char *clock_second(int64_t seconds, size_t *ret_length)
+{
+    static _Thread_local char text[CLOCK_TEXT_SIZE];
+    static _Thread_local size_t length;
+    static _Thread_local int64_t written;
+    if (length == 0 || seconds != written) {
+        time_t when = (time_t)seconds;
+        struct tm tm;
+        gmtime_r(&when, &tm);
+        length = strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+        written = seconds;
+    }
+    *ret_length = length;
+    return text;
+}
+
 void clock_format(int64_t wall_us, char ret_text[CLOCK_TEXT_SIZE])
 {
+    enum { DIGITS = 6 };
     int64_t seconds = wall_us / 1000000;
     int64_t micros = wall_us % 1000000;
+    size_t length;
     if (micros < 0) {
         micros += 1000000;
         seconds -= 1;
     }
-    time_t when = (time_t)seconds;
-    struct tm tm;
-    gmtime_r(&when, &tm);
-    size_t length = strftime(ret_text, CLOCK_TEXT_SIZE, "%Y-%m-%d %H:%M:%S", &tm);
-    snprintf(ret_text + length, CLOCK_TEXT_SIZE - length, ".%06d+00:00", (int)micros);
+    memcpy(ret_text, clock_second(seconds, &length), CLOCK_TEXT_SIZE);
+    ret_text[length] = '.';
+    for (int i = DIGITS; i > 0; i--, micros /= 10)
+        ret_text[length + (size_t)i] = (char)('0' + micros % 10);
+    memcpy(ret_text + length + 1 + DIGITS, "+00:00", sizeof("+00:00"));
 }
 
 static int clock_digits(const char **at, int count)

@@ -177,7 +177,7 @@ static int run_create(struct run_state *state, struct err *err)
         .event_id = "no_event",
         .template_id = plan_template_id(state->template),
         .template_version = 1,
-        .template_json = json_arena_text(cmd->arena, plan_template_definition(state->template)),
+        .template_json = plan_template_text(state->template),
         .options_json = json_arena_text(cmd->arena, checked),
         .image_urls_json = json_arena_text(cmd->arena, images),
         .status = STORE_QUEUE,

@@ -111,15 +111,15 @@ static int run_load_template(struct run *run, struct err *err)
     CLEANUP(json) json_t *definition = NULL;
     const struct plan_catalog *catalog = run->engine->settings.catalog;
     const char *pinned = run->workflow.template_json;
-    int rc = json_parse(pinned, strlen(pinned), PLAN_DEFINITION_BYTES_MAX * 4, &definition, err);
-    if (rc < 0)
-        return rc;
     const struct plan_template *known =
         catalog ? plan_catalog_find(catalog, run->workflow.template_id) : NULL;
-    if (known && json_equal(definition, (json_t *)plan_template_definition(known))) {
+    if (known && strcmp(pinned, plan_template_text(known)) == 0) {
         run->template = known;
         return 0;
     }
+    int rc = json_parse(pinned, strlen(pinned), PLAN_DEFINITION_BYTES_MAX * 4, &definition, err);
+    if (rc < 0)
+        return rc;
     struct plan_faults faults;
     plan_faults_init(&faults, run->arena);
     run->own_template = plan_template_new(definition, &faults);

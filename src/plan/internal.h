@@ -76,6 +76,7 @@ struct plan_output {
 struct plan_template {
     struct arena *arena;
     json_t *definition;
+    const char *text; /* of the definition */
     const char *id, *category;
     struct plan_option *options;
     size_t option_count;

@@ -71,6 +71,7 @@ json_t *plan_flatten(const json_t *definition,
                      struct plan_faults *faults);
 
 const json_t *plan_template_definition(const struct plan_template *t); /* the flattened form */
+const char *plan_template_text(const struct plan_template *t); /* the same, written out once */
 const char *plan_template_id(const struct plan_template *t);
 const char *plan_template_category(const struct plan_template *t);
 size_t plan_template_step_count(const struct plan_template *t);

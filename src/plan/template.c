@@ -25,6 +25,11 @@ const json_t *plan_template_definition(const struct plan_template *t)
     return t->definition;
 }
 
+const char *plan_template_text(const struct plan_template *t)
+{
+    return t->text;
+}
+
 const char *plan_template_id(const struct plan_template *t)
 {
     return t->id;
@@ -455,8 +460,10 @@ struct plan_template *plan_template_new(const json_t *definition, struct plan_fa
     template_layers(t, faults);
     if (faults->error_count == before)
         outputs_check(t, faults);
-    if (faults->error_count == before)
+    if (faults->error_count == before) {
+        t->text = json_arena_text(t->arena, t->definition);
         return t;
+    }
     plan_template_free(t);
     return NULL;
 }

@@ -17,12 +17,12 @@ wrk.body = '{"template_id":"bench_chat","options":{"prompt":"A paper boat"}}'
 """
 
 
-def group_commit(context, clients, group):
-    """The store's statements alone, on a fresh database."""
+def group_commit(context, clients):
+    """The store alone, on a fresh database."""
     for old in context.folder.glob("limit.db*"):
         old.unlink()
     done = subprocess.run([context.build / "bench" / "group_commit", context.folder / "limit.db", str(clients),
-                           str(group), str(SECONDS)], capture_output=True, text=True, timeout=60, check=True)
+                           str(SECONDS)], capture_output=True, text=True, timeout=60, check=True)
     rate, cpu_us = map(float, done.stdout.split())
     return Load(rate, cpu_us, 0)
 
@@ -51,8 +51,8 @@ def measure_post(context, clients, limits, single_limits):
     results = rounds(ROUNDS, {
         "reeld": lambda: accept(context, clients, script),
         "executing": lambda: post(context, clients, script),
-        "group commit": lambda: group_commit(context, clients, 1024),
-        "txn per insert": lambda: group_commit(context, clients, 1),
+        "group commit": lambda: group_commit(context, clients),
+        "txn per insert": lambda: group_commit(context, 1),
     })
     columns = {name: Load(*zip(*loads)) for name, loads in results.items()}
 

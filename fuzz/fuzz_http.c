@@ -106,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         server = server_start();
     if (size > sizeof(answer) / 2 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return 0;
-    FUZZ_CHECK(MHD_add_connection(server->daemon, ends[1], (const struct sockaddr *)&peer,
+    FUZZ_CHECK(MHD_add_connection(server->loops[0].daemon, ends[1], (const struct sockaddr *)&peer,
                                   sizeof(peer)) == MHD_YES);
     count = send(ends[0], data, size, MSG_NOSIGNAL);
     wait_until_taken(ends[0]);

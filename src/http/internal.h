@@ -14,8 +14,20 @@ enum { HTTP_REQUEST_ID_MAX = 128 };
 /* Past an upload's limit this much more is read and dropped, so that the client gets to read the answer. */
 #define HTTP_DRAIN_BYTES_MAX (64u << 20)
 
-struct http_server {
+/* A thread that serves connections of its own. */
+struct http_loop {
+    struct http_server *server;
     struct MHD_Daemon *daemon;
+    pthread_t thread;
+    int wake_fd;
+    pthread_mutex_t lock;
+    struct http_request *answered; /* under lock, as all below: suspended until now */
+    bool end;
+};
+
+struct http_server {
+    struct http_loop *loops;
+    int loop_count;
     struct http_settings settings;
     struct http_application application;
     int port;
@@ -24,6 +36,7 @@ struct http_server {
 
 struct http_request {
     struct http_server *server;
+    struct http_loop *loop;
     struct MHD_Connection *connection;
     struct arena *arena;
     void *user_data;
@@ -48,10 +61,18 @@ struct http_request {
     bool suspended, queued;
     struct MHD_Response *response;
     int status;
+    struct http_request *next_answered; /* under the loop's lock */
 };
 
+/* loop.c: the daemon is there, without threads of its own. */
+bool loop_start(struct http_loop *loop);
+/* Sends what was answered before, then ends the thread. */
+void loop_stop(struct http_loop *loop);
+/* A suspended request has its response: any thread. */
+void loop_answered(struct http_loop *loop, struct http_request *request);
+
 /* request.c: `raw_target` as it stood in the request line. */
-struct http_request *request_new(struct http_server *server, struct MHD_Connection *connection,
+struct http_request *request_new(struct http_loop *loop, struct MHD_Connection *connection,
                                  const char *raw_target);
 void request_free(struct http_request *request);
 void request_set_head(struct http_request *request, const char *method);

@@ -50,13 +50,14 @@ static bool request_id_is_sane(const char *id)
     return true;
 }
 
-struct http_request *request_new(struct http_server *server, struct MHD_Connection *connection,
+struct http_request *request_new(struct http_loop *loop, struct MHD_Connection *connection,
                                  const char *raw_target)
 {
     struct arena *a = arena_new();
     struct http_request *request = arena_alloc(a, sizeof(*request));
     size_t path_length = strcspn(raw_target, "?");
-    request->server = server;
+    request->server = loop->server;
+    request->loop = loop;
     request->connection = connection;
     request->arena = a;
     request->started_us = clock_monotonic_us();

@@ -42,16 +42,16 @@ enum MHD_Result response_queue(struct http_request *request)
 
 void response_hand_over(struct http_request *request, int status, struct MHD_Response *response)
 {
-    /* The connection's own thread may free the request as soon as it is woken, so nothing is touched after that. */
-    struct MHD_Connection *connection = request->connection;
+    /* Not suspended, the request may be gone as soon as the lock is. */
+    struct http_loop *loop = request->loop;
     pthread_mutex_lock(&request->lock);
     request->response = response;
     request->status = status;
     bool wake = request->suspended;
     request->suspended = false;
-    if (wake)
-        MHD_resume_connection(connection);
     pthread_mutex_unlock(&request->lock);
+    if (wake)
+        loop_answered(loop, request);
 }
 
 struct shared_body {

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -62,15 +63,15 @@ static size_t server_keep_escapes(void *context, struct MHD_Connection *connecti
 static void server_completed(void *context, struct MHD_Connection *connection, void **slot,
                              enum MHD_RequestTerminationCode code)
 {
-    struct http_server *server = context;
     struct http_request *request = *slot;
-    (void)code;
+    (void)context, (void)code;
     if (!request)
         return;
+    const struct http_application *application = &request->server->application;
     server_connection_of(connection)->request = NULL;
-    if (server->application.log && request->queued)
-        server->application.log(server->application.context, request, request->status,
-                                clock_monotonic_us() - request->started_us);
+    if (application->log && request->queued)
+        application->log(application->context, request, request->status,
+                         clock_monotonic_us() - request->started_us);
     request_free(request);
     *slot = NULL;
 }
@@ -194,10 +195,11 @@ static int server_listen(const struct http_settings *settings, int *ret_fd, int 
     return 0;
 }
 
-static struct MHD_Daemon *server_start(struct http_server *server, int fd)
+/* Takes over `fd`. */
+static struct MHD_Daemon *server_daemon(struct http_loop *loop, int fd, int connections_max)
 {
-    const struct http_settings *settings = &server->settings;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+    const struct http_settings *settings = &loop->server->settings;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
                      MHD_USE_SUPPRESS_DATE_NO_CLOCK | (settings->tls_cert_pem ? MHD_USE_TLS : 0);
     struct MHD_OptionItem options[16];
     size_t count = 0;
@@ -206,32 +208,57 @@ static struct MHD_Daemon *server_start(struct http_server *server, int fd)
     options[count++] = (struct MHD_OptionItem){(name), (intptr_t)(value), (pointer)}
     OPTION(MHD_OPTION_EXTERNAL_LOGGER, server_swallow_log, NULL);
     OPTION(MHD_OPTION_LISTEN_SOCKET, fd, NULL);
-    OPTION(MHD_OPTION_URI_LOG_CALLBACK, server_request_line, server);
+    OPTION(MHD_OPTION_URI_LOG_CALLBACK, server_request_line, loop);
     OPTION(MHD_OPTION_UNESCAPE_CALLBACK, server_keep_escapes, NULL);
-    OPTION(MHD_OPTION_NOTIFY_COMPLETED, server_completed, server);
-    OPTION(MHD_OPTION_NOTIFY_CONNECTION, server_connected, server);
+    OPTION(MHD_OPTION_NOTIFY_COMPLETED, server_completed, loop);
+    OPTION(MHD_OPTION_NOTIFY_CONNECTION, server_connected, loop);
     /* framing.c is stricter than the strict level, whose answer to a missing Host has its head twice. */
     OPTION(MHD_OPTION_STRICT_FOR_CLIENT, 0, NULL);
     OPTION(MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, NULL);
-    OPTION(MHD_OPTION_CONNECTION_LIMIT, settings->connections_max, NULL);
+    OPTION(MHD_OPTION_CONNECTION_LIMIT, connections_max, NULL);
     OPTION(MHD_OPTION_CONNECTION_TIMEOUT, settings->idle_timeout_s, NULL);
-    if (settings->threads > 1)
-        OPTION(MHD_OPTION_THREAD_POOL_SIZE, settings->threads, NULL);
     if (settings->tls_cert_pem) {
         OPTION(MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)settings->tls_cert_pem);
         OPTION(MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)settings->tls_key_pem);
     }
     OPTION(MHD_OPTION_END, 0, NULL);
 #undef OPTION
-    return MHD_start_daemon(flags, (uint16_t)server->port, NULL, NULL, server_handle, server,
-                            MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    struct MHD_Daemon *daemon =
+        MHD_start_daemon(flags, (uint16_t)loop->server->port, NULL, NULL, server_handle, loop,
+                         MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    if (!daemon)
+        close(fd);
+    return daemon;
+}
+
+/* The loops that run are counted, so that freeing the server ends just these. */
+static bool server_start(struct http_server *server, int fd)
+{
+    int wanted = server->settings.threads > 1 ? server->settings.threads : 1;
+    int share = (server->settings.connections_max + wanted - 1) / wanted;
+    server->loops = mem_array((size_t)wanted, sizeof(*server->loops));
+    for (int i = 0; i < wanted; i++) {
+        struct http_loop *loop = &server->loops[i];
+        int own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        loop->server = server;
+        loop->daemon = own_fd >= 0 ? server_daemon(loop, own_fd, share) : NULL;
+        if (!loop->daemon)
+            return false;
+        if (!loop_start(loop)) {
+            MHD_stop_daemon(loop->daemon);
+            return false;
+        }
+        server->loop_count++;
+    }
+    return true;
 }
 
 int http_server_new(const struct http_settings *settings,
                     const struct http_application *application, struct http_server **ret_server,
                     struct err *err)
 {
-    int fd = -1, port = 0;
+    CLEANUP(fd) int fd = -1;
+    int port = 0;
     int rc = server_listen(settings, &fd, &port, err);
     if (rc < 0)
         return rc;
@@ -239,10 +266,8 @@ int http_server_new(const struct http_settings *settings,
     server->settings = *settings;
     server->application = *application;
     server->port = port;
-    server->daemon = server_start(server, fd);
-    if (!server->daemon) {
-        close(fd);
-        free(server);
+    if (!server_start(server, fd)) {
+        http_server_free(server);
         return err_set(err, ERR_UNAVAILABLE, NULL, "The HTTP server could not be started%s.",
                        settings->tls_cert_pem ? " (are the TLS certificate and key right?)" : "");
     }
@@ -260,15 +285,21 @@ void http_server_quiesce(struct http_server *server)
     if (server->quiesced)
         return;
     server->quiesced = true;
-    MHD_socket fd = MHD_quiesce_daemon(server->daemon);
-    if (fd != MHD_INVALID_SOCKET)
-        close(fd);
+    for (int i = 0; i < server->loop_count; i++) {
+        MHD_socket fd = MHD_quiesce_daemon(server->loops[i].daemon);
+        if (fd != MHD_INVALID_SOCKET)
+            close(fd);
+    }
 }
 
 void http_server_free(struct http_server *server)
 {
     if (!server)
         return;
-    MHD_stop_daemon(server->daemon);
+    for (int i = 0; i < server->loop_count; i++) {
+        loop_stop(&server->loops[i]);
+        MHD_stop_daemon(server->loops[i].daemon);
+    }
+    free(server->loops);
     free(server);
 }

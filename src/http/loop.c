@@ -1,0 +1,100 @@
+#include "http/internal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/*
+ * DESIGN. libmicrohttpd could run its threads itself, but then every answer that another thread gives wakes one of them, and on a busy machine
+ * each of these wakes takes the processor from the thread that is answering: the store's writer, which answers many requests
+ * after one commit. Here answers gather in a list, and the loop is woken once for all of them.
+ */
+
+static void loop_wake(struct http_loop *loop)
+{
+    uint64_t one = 1;
+    while (write(loop->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        continue;
+}
+
+void loop_answered(struct http_loop *loop, struct http_request *request)
+{
+    pthread_mutex_lock(&loop->lock);
+    bool first = !loop->answered;
+    request->next_answered = loop->answered;
+    loop->answered = request;
+    pthread_mutex_unlock(&loop->lock);
+    if (first)
+        loop_wake(loop);
+}
+
+/* Lets the answered connections go on; false when the loop is to end. */
+static bool loop_resume(struct http_loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    struct http_request *request = loop->answered;
+    loop->answered = NULL;
+    bool end = loop->end;
+    pthread_mutex_unlock(&loop->lock);
+    while (request) {
+        struct http_request *next = request->next_answered;
+        MHD_resume_connection(request->connection);
+        request = next;
+    }
+    return !end;
+}
+
+static int loop_patience_ms(struct http_loop *loop)
+{
+    enum { LONGEST_MS = 3600000 };
+    MHD_UNSIGNED_LONG_LONG timeout;
+    if (MHD_get_timeout(loop->daemon, &timeout) != MHD_YES)
+        return -1;
+    return timeout < LONGEST_MS ? (int)timeout : LONGEST_MS;
+}
+
+static void *loop_main(void *context)
+{
+    struct http_loop *loop = context;
+    int epoll_fd = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    struct pollfd fds[2] = {{.fd = epoll_fd, .events = POLLIN},
+                            {.fd = loop->wake_fd, .events = POLLIN}};
+    for (;;) {
+        bool go_on = loop_resume(loop);
+        MHD_run(loop->daemon);
+        if (!go_on)
+            return NULL;
+        if (poll(fds, 2, loop_patience_ms(loop)) > 0 && fds[1].revents) {
+            uint64_t count;
+            while (read(loop->wake_fd, &count, sizeof(count)) < 0 && errno == EINTR)
+                continue;
+        }
+    }
+}
+
+bool loop_start(struct http_loop *loop)
+{
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (loop->wake_fd < 0)
+        return false;
+    pthread_mutex_init(&loop->lock, NULL);
+    if (pthread_create(&loop->thread, NULL, loop_main, loop) == 0) {
+        pthread_setname_np(loop->thread, "http");
+        return true;
+    }
+    pthread_mutex_destroy(&loop->lock);
+    close(loop->wake_fd);
+    return false;
+}
+
+void loop_stop(struct http_loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    loop->end = true;
+    pthread_mutex_unlock(&loop->lock);
+    loop_wake(loop);
+    pthread_join(loop->thread, NULL);
+    pthread_mutex_destroy(&loop->lock);
+    close(loop->wake_fd);
+}

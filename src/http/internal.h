@@ -14,6 +14,12 @@ enum { HTTP_REQUEST_ID_MAX = 128 };
 /* Past an upload's limit this much more is read and dropped, so that the client gets to read the answer. */
 #define HTTP_DRAIN_BYTES_MAX (64u << 20)
 
+/* A suspended connection that is to go on. */
+struct http_sleeper {
+    struct MHD_Connection *connection;
+    struct http_sleeper *next; /* under the loop's lock */
+};
+
 /* A thread that serves connections of its own. */
 struct http_loop {
     struct http_server *server;
@@ -21,7 +27,7 @@ struct http_loop {
     pthread_t thread;
     int wake_fd;
     pthread_mutex_t lock;
-    struct http_request *answered; /* under lock, as all below: suspended until now */
+    struct http_sleeper *woken; /* under lock, as all below */
     bool end;
 };
 
@@ -61,15 +67,15 @@ struct http_request {
     bool suspended, queued;
     struct MHD_Response *response;
     int status;
-    struct http_request *next_answered; /* under the loop's lock */
+    struct http_sleeper sleeper;
 };
 
 /* loop.c: the daemon is there, without threads of its own. */
 bool loop_start(struct http_loop *loop);
 /* Sends what was answered before, then ends the thread. */
 void loop_stop(struct http_loop *loop);
-/* A suspended request has its response: any thread. */
-void loop_answered(struct http_loop *loop, struct http_request *request);
+/* Lets a suspended connection go on: any thread. The sleeper is not touched once the connection has gone on. */
+void loop_rouse(struct http_loop *loop, struct http_sleeper *sleeper);
 
 /* request.c: `raw_target` as it stood in the request line. */
 struct http_request *request_new(struct http_loop *loop, struct MHD_Connection *connection,

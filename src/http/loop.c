@@ -18,29 +18,29 @@ static void loop_wake(struct http_loop *loop)
         continue;
 }
 
-void loop_answered(struct http_loop *loop, struct http_request *request)
+void loop_rouse(struct http_loop *loop, struct http_sleeper *sleeper)
 {
     pthread_mutex_lock(&loop->lock);
-    bool first = !loop->answered;
-    request->next_answered = loop->answered;
-    loop->answered = request;
+    bool first = !loop->woken;
+    sleeper->next = loop->woken;
+    loop->woken = sleeper;
     pthread_mutex_unlock(&loop->lock);
     if (first)
         loop_wake(loop);
 }
 
-/* Lets the answered connections go on; false when the loop is to end. */
+/* Lets those go on that were roused; false when the loop is to end. */
 static bool loop_resume(struct http_loop *loop)
 {
     pthread_mutex_lock(&loop->lock);
-    struct http_request *request = loop->answered;
-    loop->answered = NULL;
+    struct http_sleeper *sleeper = loop->woken;
+    loop->woken = NULL;
     bool end = loop->end;
     pthread_mutex_unlock(&loop->lock);
-    while (request) {
-        struct http_request *next = request->next_answered;
-        MHD_resume_connection(request->connection);
-        request = next;
+    while (sleeper) {
+        struct http_sleeper *next = sleeper->next;
+        MHD_resume_connection(sleeper->connection);
+        sleeper = next;
     }
     return !end;
 }

@@ -58,7 +58,7 @@ struct http_request *request_new(struct http_loop *loop, struct MHD_Connection *
     size_t path_length = strcspn(raw_target, "?");
     request->server = loop->server;
     request->loop = loop;
-    request->connection = connection;
+    request->connection = request->sleeper.connection = connection;
     request->arena = a;
     request->started_us = clock_monotonic_us();
     request->target_at = raw_target;

@@ -51,7 +51,7 @@ void response_hand_over(struct http_request *request, int status, struct MHD_Res
     request->suspended = false;
     pthread_mutex_unlock(&request->lock);
     if (wake)
-        loop_answered(loop, request);
+        loop_rouse(loop, &request->sleeper);
 }
 
 struct shared_body {

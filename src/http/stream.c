@@ -6,7 +6,8 @@ enum { STREAM_WAITING_BYTES_MAX = 256 << 10, STREAM_BLOCK_BYTES = 4 << 10 };
 
 struct http_stream {
     pthread_mutex_t lock;
-    struct MHD_Connection *connection;
+    struct http_loop *loop;
+    struct http_sleeper sleeper;
     struct buffer waiting;
     bool suspended, ended, closed;
     void (*gone)(void *context);
@@ -37,7 +38,7 @@ static ssize_t stream_read(void *context, uint64_t position, char *bytes, size_t
         taken = MHD_CONTENT_READER_END_OF_STREAM;
     } else {
         stream->suspended = true;
-        MHD_suspend_connection(stream->connection);
+        MHD_suspend_connection(stream->sleeper.connection);
     }
     pthread_mutex_unlock(&stream->lock);
     return taken;
@@ -62,7 +63,7 @@ static void stream_wake(struct http_stream *stream)
 {
     if (stream->suspended && !stream->closed) {
         stream->suspended = false;
-        MHD_resume_connection(stream->connection);
+        loop_rouse(stream->loop, &stream->sleeper);
     }
 }
 
@@ -71,7 +72,8 @@ struct http_stream *http_reply_stream(struct http_request *request, const char *
 {
     struct http_stream *stream = mem_alloc(sizeof(*stream));
     pthread_mutex_init(&stream->lock, NULL);
-    stream->connection = request->connection;
+    stream->loop = request->loop;
+    stream->sleeper.connection = request->connection;
     stream->gone = gone;
     stream->context = context;
     struct MHD_Response *answer = MHD_create_response_from_callback(

@@ -119,12 +119,13 @@ def wait_for_port(port, process, seconds=20):
     raise RuntimeError(f"{process.args[0]} does not listen")
 
 
-Load = collections.namedtuple("Load", "rate cpu_us count")  # requests a second, server's CPU a request, requests
+# requests a second, server's CPU a request, requests, median latency
+Load = collections.namedtuple("Load", "rate cpu_us count median_ms", defaults=(0,))
 
 
 def wrk(url, server_pid, seconds=2, connections=64, headers=(), script=None):
     """Loads a server with wrk; every answer must be a 2xx."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
+    command = ["wrk", "-t1", "--latency", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
     for header in headers:
         command += ["-H", header]
     if script:
@@ -136,4 +137,6 @@ def wrk(url, server_pid, seconds=2, connections=64, headers=(), script=None):
         raise RuntimeError(f"wrk met errors at {url}:\n{done.stdout}")
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1])
     count = int(re.search(r"(\d+) requests in", done.stdout)[1])
-    return Load(rate, cpu / max(count, 1) * 1e6, count)
+    number, unit = re.search(r"50%\s+([\d.]+)(us|ms|s)", done.stdout).groups()
+    median_ms = float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+    return Load(rate, cpu / max(count, 1) * 1e6, count, median_ms)

@@ -130,8 +130,8 @@ class Resident:
     """A peer that does one job for each line it is given and answers each with one line."""
 
     def __init__(self, command):
-        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, env=dict(os.environ, NODE_NO_WARNINGS="1"))
         if self.process.stdout.readline().strip() != "ready":
             raise RuntimeError(f"{command} did not get ready")
 
@@ -142,9 +142,10 @@ class Resident:
     def ask(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
-        answer = self.process.stdout.readline().strip()
-        if answer != "done":
-            raise RuntimeError(f"{self.process.args}: {answer}")
+        answer = self.process.stdout.readline().split()
+        if not answer or answer[0] != "done":
+            raise RuntimeError(f"{self.process.args}: {' '.join(answer)}")
+        return [float(word) for word in answer[1:]]
 
     def close(self):
         self.process.stdin.close()
@@ -196,3 +197,39 @@ class Nginx(Peer):
 
 def peers_folder():
     return ROOT / "bench" / "peers"
+
+
+class Redis(Peer):
+    """With every write synced to disk before it is acknowledged."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="reeld-bench-redis-")
+        port = free_port()
+        super().__init__(["redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", self.folder, "--save", "",
+                          "--appendonly", "yes", "--appendfsync", "always"], port)
+
+    def close(self):
+        super().close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Postgres(Peer):
+    """A cluster of its own, with fsync; root starts it as the user that Debian's package made."""
+
+    def __init__(self):
+        programs = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="reeld-bench-postgres-"))
+        as_user = []
+        if os.getuid() == 0:
+            shutil.chown(self.folder, "postgres")
+            as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        subprocess.run([*as_user, programs / "initdb", "-D", self.folder / "data", "-U", "postgres", "--auth=trust",
+                        "--no-sync", "--locale=C.UTF-8"], check=True, capture_output=True, cwd="/")
+        port = free_port()
+        super().__init__([*as_user, programs / "postgres", "-D", self.folder / "data", "-p", port, "-k", self.folder,
+                          "-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=256MB", "-c", "jit=off"], port,
+                         cwd="/")
+
+    def close(self):
+        super().close()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -81,5 +81,5 @@ int64_t machine_webhook_pause_us(int attempt, uint32_t chance)
     if (attempt < 1 || attempt > (int)TABLE_SIZE(pauses_s))
         return -1;
     int64_t pause_us = pauses_s[attempt - 1] * 1000000;
-    return pause_us + (int64_t)((double)pause_us * 0.2 * chance / UINT32_MAX);
+    return pause_us + pause_us / 5 * (chance >> 12) / (UINT32_MAX >> 12);
 }

@@ -86,6 +86,9 @@ struct db_driver {
     void (*end)(struct db_statement *statement);
     /* Rows changed by the statement that stepped last. */
     int64_t (*changes)(struct db *db);
+    /* Calls `fault` for everything that is wrong with the database as such: pages, indexes, references. */
+    int (*check)(struct db *db, void (*fault)(void *context, const char *sentence), void *context,
+                 struct err *err);
     /* A number that differs whenever anybody else has committed in between. */
     int (*version)(struct db *db, int64_t *ret_version, struct err *err);
 };

@@ -374,6 +374,38 @@ static int sqlite_version(struct db *base, int64_t *ret_version, struct err *err
     return code == SQLITE_ROW ? 0 : sqlite_fault(db->connection, code, err);
 }
 
+static int sqlite_check_pragma(struct db_sqlite *db, const char *pragma, const char *sentence,
+                               void (*fault)(void *context, const char *sentence), void *context,
+                               struct err *err)
+{
+    sqlite3_stmt *statement;
+    int code = sqlite3_prepare_v2(db->connection, pragma, -1, &statement, NULL);
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        code = sqlite3_step(statement);
+        if (code != SQLITE_ROW)
+            break;
+        CLEANUP(arena) struct arena *a = arena_new();
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+        if (text && strcmp(text, "ok") != 0)
+            fault(context, arena_printf(a, "%s: %s.", sentence, text));
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_DONE ? 0 : sqlite_fault(db->connection, code, err);
+}
+
+static int sqlite_check(struct db *base, void (*fault)(void *context, const char *sentence),
+                        void *context, struct err *err)
+{
+    struct db_sqlite *db = (struct db_sqlite *)base;
+    int rc = sqlite_check_pragma(db, "PRAGMA integrity_check(20)",
+                                 "The file of the database is damaged", fault, context, err);
+    if (rc == 0)
+        rc = sqlite_check_pragma(db, "PRAGMA foreign_key_check",
+                                 "A row belongs to something that is not there, in the table",
+                                 fault, context, err);
+    return rc;
+}
+
 const struct db_driver db_driver_sqlite = {
     .name = "sqlite",
     .migrations = sqlite_migrations,
@@ -388,5 +420,6 @@ const struct db_driver db_driver_sqlite = {
     .column_text = sqlite_column_text,
     .end = sqlite_end,
     .changes = sqlite_changes,
+    .check = sqlite_check,
     .version = sqlite_version,
 };

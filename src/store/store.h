@@ -407,6 +407,28 @@ void store_asset_add(struct store *store, const struct store_asset *asset, store
 int store_asset_get(struct store *store, struct arena *a, const char *customer, const char *id,
                     struct store_asset **ret_asset, struct err *err);
 
+/* Calls `visit` for every blob that rows refer to, with its size (-1: not known) and a text that says who does. Stops when it
+ * returns anything but 0 and returns that. */
+int store_blob_each(struct store *store,
+                    int (*visit)(void *context, const char *sha256, int64_t size,
+                                 const char *owner),
+                    void *context, struct err *err);
+
+/* --- proof --- */
+
+struct store_check_counts {
+    int64_t faults;
+    int64_t customers, workflows, ledger_rows;
+};
+
+/* `object` is a kind of thing ("customer", "workflow" ...), `id` names it, the sentence says what is wrong. */
+typedef void (*store_fault_visit)(void *context, const char *object, const char *id,
+                                  const char *sentence);
+
+/* Checks every rule that holds for what is stored and calls `visit` for each breach. */
+int store_verify(struct store *store, store_fault_visit visit, void *context,
+                 struct store_check_counts *ret_counts, struct err *err);
+
 /* Whether any row still uses a blob: for sweeps and fsck. */
 int store_blob_used(struct store *store, const char *sha256, bool *ret_used, struct err *err);
 

@@ -201,6 +201,8 @@ def test_nothing_is_lost_doubled_or_charged_twice(tmp_path):
     finally:
         clients.done.set()
         server.stop()
+    proof = json.loads(server.command("fsck", "--json").stdout)
+    assert proof["ok"], proof["faults"]
     print(f"{KILLS} kills; unfinished workflows at each: {in_flight}; steps under way at a kill: {half_done};"
           f" {clients.answers} answers, {clients.broken} broken connections")
     assert starts >= WORKFLOWS * len(STEPS)

@@ -18,7 +18,7 @@ struct fsck {
     struct fsck_file *files; /* by hash, as the folder is walked */
     size_t file_count, file_capacity;
     uint64_t file_bytes;
-    size_t unused;
+    size_t unused, removed;
     json_t *faults;
 };
 
@@ -91,6 +91,18 @@ static int fsck_read_files(struct fsck *fsck, struct err *err)
     return 0;
 }
 
+static int fsck_remove_unused(struct fsck *fsck, struct err *err)
+{
+    for (size_t i = 0; i < fsck->file_count; i++) {
+        int rc =
+            fsck->files[i].used ? 0 : blob_remove(fsck->home.blobs, fsck->files[i].sha256, err);
+        if (rc < 0)
+            return rc;
+        fsck->removed += !fsck->files[i].used;
+    }
+    return 0;
+}
+
 static int fsck_files(struct fsck *fsck, struct err *err)
 {
     int rc = blob_each(fsck->home.blobs, fsck_visit_file, fsck, err);
@@ -108,11 +120,11 @@ static void fsck_print_json(const struct fsck *fsck)
 {
     CLEANUP(json)
     json_t *body = json_pack(
-        "{s:b, s:O, s:I, s:I, s:I, s:I, s:I, s:I}", "ok", json_array_size(fsck->faults) == 0,
+        "{s:b, s:O, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ok", json_array_size(fsck->faults) == 0,
         "faults", fsck->faults, "customers", (json_int_t)fsck->counts.customers, "workflows",
         (json_int_t)fsck->counts.workflows, "ledger_rows", (json_int_t)fsck->counts.ledger_rows,
         "files", (json_int_t)fsck->file_count, "file_bytes", (json_int_t)fsck->file_bytes,
-        "unused_files", (json_int_t)fsck->unused);
+        "unused_files", (json_int_t)fsck->unused, "removed_files", (json_int_t)fsck->removed);
     CLEANUP(free) char *text = json_text(body, NULL);
     printf("%s\n", text);
 }
@@ -129,6 +141,8 @@ static void fsck_print(const struct fsck *fsck)
            (long long)fsck->counts.customers, (long long)fsck->counts.ledger_rows,
            (long long)fsck->counts.workflows, fsck->file_count,
            (unsigned long long)fsck->file_bytes, fsck->unused);
+    if (fsck->removed > 0)
+        printf("those were removed; ");
     if (index == 0)
         printf("all is as it should be.\n");
     else
@@ -152,7 +166,7 @@ int cmd_fsck(struct cmd *cmd)
     int status;
     struct err err;
     struct fsck fsck = {.home = {.pack_fd = -1, .lock_fd = -1}};
-    if (!cmd_begin(cmd, 0, &status))
+    if (!cmd_begin(cmd, PARAM_GROUP_FSCK, &status))
         return status;
     if (cmd->options.argument_count > 0)
         return cmd_usage(cmd, "fsck takes no arguments.");
@@ -162,6 +176,8 @@ int cmd_fsck(struct cmd *cmd)
         rc = store_verify(fsck.home.store, fsck_fault, &fsck, &fsck.counts, &err);
     if (rc == 0)
         rc = fsck_files(&fsck, &err);
+    if (rc == 0 && option_flag(&cmd->options, PARAM_REMOVE_UNUSED))
+        rc = fsck_remove_unused(&fsck, &err);
     if (rc == 0 && option_flag(&cmd->options, PARAM_JSON))
         fsck_print_json(&fsck);
     else if (rc == 0)

@@ -108,7 +108,10 @@ static int serve_start(struct cmd *cmd, struct home *home, const struct http_set
                        struct engine **ret_engine, struct api **ret_api, struct err *err)
 {
     const struct options *options = &cmd->options;
-    const struct engine_settings engine_settings = home_engine_settings(home, options);
+    const int64_t day_s = 24 * 3600;
+    struct engine_settings engine_settings = home_engine_settings(home, options);
+    engine_settings.keep_workflows_s = option_integer(options, PARAM_KEEP_WORKFLOWS) * day_s;
+    engine_settings.keep_assets_s = option_integer(options, PARAM_KEEP_ASSETS) * day_s;
     struct api_settings api_settings = {
         .http = *http,
         .store = home->store,

@@ -351,6 +351,7 @@ int engine_new(const struct engine_settings *settings, struct engine **ret_engin
     engine->epoll_fd = engine->wake_fd = -1;
     engine->next_job = 1;
     engine->hold_timer.fire = engine_hold_over;
+    retention_start(engine);
     pthread_mutex_init(&engine->mail_lock, NULL);
     pthread_mutex_init(&engine->count_lock, NULL);
     int rc = engine_open(engine, err);

@@ -31,7 +31,9 @@ struct engine_settings {
     int fetch_timeout_s;
     int fetch_redirects_max;
     bool allow_private_networks;
-    int active_max; /* workflows held in memory at once; the rest waits in the store */
+    int64_t keep_workflows_s,
+        keep_assets_s; /* finished workflows and assets older than this are deleted; 0: never */
+    int active_max;    /* workflows held in memory at once; the rest waits in the store */
 };
 
 /* Copies the settings, starts the thread and the workers and takes up what is unfinished. ERR_UNAVAILABLE when the programs cannot
@@ -65,7 +67,7 @@ struct engine_counts {
     int active;       /* workflows in memory */
     int waiting;      /* accepted, not taken up yet */
     int queued_tasks; /* ready to run, no worker free */
-    int webhooks; /* deliveries that are pending */
+    int webhooks;     /* deliveries that are pending */
     int64_t worker_crashes;
 };
 void engine_count(struct engine *engine, struct engine_counts *ret_counts);

@@ -276,6 +276,26 @@ static void input_fetch(struct run_input *input)
     input_failed(input, &fault);
 }
 
+/* A file that is here already, as its signed URL says. */
+static void input_take_own(struct run_input *input, const struct media_url *own)
+{
+    struct run *run = input->run;
+    CLEANUP(fd) int fd = -1;
+    struct err fault;
+    blob_hold(run->engine->settings.blobs, own->sha256);
+    run_hold(run, own->sha256);
+    int rc = blob_get(run->engine->settings.blobs, own->sha256, &fd, NULL, &fault);
+    if (rc == ERR_NOT_FOUND)
+        err_set(&fault, ERR_BAD_INPUT, NULL, "The file behind an input is no longer there.");
+    if (rc < 0) {
+        input_failed(input, &fault);
+        return;
+    }
+    input_ready(input, own->sha256);
+    if (own->owner != MEDIA_WORKFLOW || strcmp(own->id, run->workflow.id) != 0)
+        input_record(input, 0);
+}
+
 static void input_begin(struct run_input *input)
 {
     struct run *run = input->run;
@@ -288,17 +308,13 @@ static void input_begin(struct run_input *input)
     int rc = media_url_verify(settings->media_secret, input->url, clock_wall_us() / 1000000, &own,
                               &fault);
     if (rc == 0) {
-        blob_hold(settings->blobs, own.sha256);
-        run_hold(run, own.sha256);
-        input_ready(input, own.sha256);
-        if (own.owner != MEDIA_WORKFLOW || strcmp(own.id, run->workflow.id) != 0)
-            input_record(input, 0);
+        input_take_own(input, &own);
+    } else if (store_input_find(settings->store, a, run->workflow.id,
+                                input_record_name(a, input->url), &sha256, NULL) == 0) {
+        input_ready(input, sha256); /* also when its signature has run out meanwhile */
     } else if (rc == ERR_FORBIDDEN) {
         err_set(&fault, ERR_FETCH_REFUSED, NULL, "%s", fault.message);
         input_failed(input, &fault);
-    } else if (store_input_find(settings->store, a, run->workflow.id,
-                                input_record_name(a, input->url), &sha256, NULL) == 0) {
-        input_ready(input, sha256);
     } else if (strncasecmp(input->url, "data:", 5) == 0) {
         input_run_errand(input, input_decode_work);
     } else if (plan_reference_check(input->url, true, &fault) < 0) {

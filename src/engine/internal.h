@@ -268,6 +268,11 @@ bool webhook_net_answer(struct engine *engine, const json_t *message);
 void webhooks_net_lost(struct engine *engine);
 void webhooks_free(struct engine *engine);
 
+/* --- retention --- */
+
+/* Before the thread starts. */
+void retention_start(struct engine *engine);
+
 /* --- the engine --- */
 
 struct waiting_run {
@@ -301,6 +306,7 @@ struct engine {
     int active;
     struct waiting_run *waiting_first, *waiting_last;
     int waiting;
+    struct timer retention_timer;
     struct timer hold_timer; /* set while the store cannot be read */
     struct task *queue_first, *queue_last;
     int queued;

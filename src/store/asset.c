@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct asset_op {
@@ -124,4 +125,65 @@ int store_asset_get(struct store *store, struct arena *a, const char *customer, 
         return err_set(err, ERR_NOT_FOUND, NULL, "There is no such asset.");
     *ret_asset = arena_memdup(a, &asset, sizeof(asset));
     return 0;
+}
+
+/* --- what has outlived its time ----------------------------------------------------------------- */
+
+static int expired_read(struct store *store, struct arena *a, enum query_id query, int64_t before,
+                        int limit, struct store_expired **ret_expired, size_t *ret_count,
+                        struct err *err)
+{
+    struct db *db;
+    struct db_rows rows;
+    size_t count = 0;
+    assert(limit >= 1 && limit <= 1000);
+    struct store_expired *expired = arena_array(a, (size_t)limit, sizeof(*expired));
+    int rc = store_reader_borrow(store, &db, err);
+    if (rc < 0)
+        return rc;
+    for (rc = db_query(db, query, DB_VALUES(DB_INT(before), DB_INT(limit)), &rows, err); rc == 1;
+         rc = db_next(&rows, err))
+        expired[count++] = (struct store_expired){db_text(&rows, a, 0), db_text(&rows, a, 1),
+                                                  db_text(&rows, a, 2)};
+    db_rows_end(&rows);
+    store_reader_return(store, db);
+    *ret_expired = expired;
+    *ret_count = count;
+    return rc;
+}
+
+int store_workflow_expired(struct store *store, struct arena *a, int64_t before, int limit,
+                           struct store_expired **ret_expired, size_t *ret_count, struct err *err)
+{
+    return expired_read(store, a, QUERY_WORKFLOW_EXPIRED, before, limit, ret_expired, ret_count,
+                        err);
+}
+
+int store_asset_expired(struct store *store, struct arena *a, int64_t before, int limit,
+                        struct store_expired **ret_expired, size_t *ret_count, struct err *err)
+{
+    return expired_read(store, a, QUERY_ASSET_EXPIRED, before, limit, ret_expired, ret_count, err);
+}
+
+struct asset_delete_op {
+    struct store_op op;
+    const char *id;
+};
+
+static int asset_delete_run(struct store *store, struct store_op *op, struct err *err)
+{
+    const struct asset_delete_op *delete = (const struct asset_delete_op *)op;
+    int64_t changes;
+    int rc =
+        db_run(store->writer, QUERY_ASSET_DELETE, DB_VALUES(DB_TEXT(delete->id)), &changes, err);
+    if (rc == 0 && changes == 0)
+        return err_set(err, ERR_NOT_FOUND, NULL, "There is no such asset.");
+    return rc;
+}
+
+void store_asset_delete(struct store *store, const char *id, store_done done, void *context)
+{
+    struct asset_delete_op *delete = store_op_new(sizeof(*delete), asset_delete_run, done, context);
+    delete->id = store_op_text(&delete->op, id);
+    store_op_submit(store, &delete->op);
 }

@@ -407,6 +407,20 @@ void store_asset_add(struct store *store, const struct store_asset *asset, store
 int store_asset_get(struct store *store, struct arena *a, const char *customer, const char *id,
                     struct store_asset **ret_asset, struct err *err);
 
+/* An object that was finished, or made, before some time. */
+struct store_expired {
+    const char *id, *customer;
+    const char *sha256; /* of an asset */
+};
+
+/* Final workflows, and assets, from before `before` (wall us), at most `limit` (1 to 1000) of them. Arena. */
+int store_workflow_expired(struct store *store, struct arena *a, int64_t before, int limit,
+                           struct store_expired **ret_expired, size_t *ret_count, struct err *err);
+int store_asset_expired(struct store *store, struct arena *a, int64_t before, int limit,
+                        struct store_expired **ret_expired, size_t *ret_count, struct err *err);
+/* ERR_NOT_FOUND. */
+void store_asset_delete(struct store *store, const char *id, store_done done, void *context);
+
 /* Calls `visit` for every blob that rows refer to, with its size (-1: not known) and a text that says who does. Stops when it
  * returns anything but 0 and returns that. */
 int store_blob_each(struct store *store,

@@ -118,7 +118,12 @@ def test_a_file_that_nothing_uses_is_no_fault(folder):
     stray.parent.mkdir(exist_ok=True)
     stray.touch()
     report = prove(folder)
-    assert report["ok"] and report["unused_files"] == 1
+    assert report["ok"] and (report["unused_files"], report["removed_files"]) == (1, 0)
+    before = len(blobs(folder))
+    done = folder.command("fsck", "--remove-unused")
+    assert done.returncode == 0 and "removed" in done.stdout
+    assert not stray.exists() and len(blobs(folder)) == before - 1
+    assert prove(folder)["unused_files"] == 0
 
 
 def test_a_damaged_database_is_told(folder):

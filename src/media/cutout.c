@@ -66,14 +66,32 @@ struct picture *cutout_picture(const struct cutout *cutout)
     return rgba_of(cutout, &whole);
 }
 
+/* Pixel on pixel. */
+static void lay_exactly(struct picture *base, const struct cutout *cutout,
+                        const struct cutout_box *from, const struct cutout_box *to)
+{
+    int first = to->x < 0 ? -to->x : 0;
+    int last = to->x + to->width > base->width ? base->width - to->x : to->width;
+    for (int y = to->y < 0 ? -to->y : 0; y < to->height && to->y + y < base->height; y++) {
+        const uint8_t *alpha = picture_at(cutout->matte, from->x, from->y + y);
+        const uint8_t *colour = picture_at(cutout->colours, from->x, from->y + y);
+        uint8_t *row = picture_at(base, 0, to->y + y) + (ptrdiff_t)to->x * 3;
+        for (int x = first; x < last; x++) {
+            unsigned share = alpha[x];
+            for (int c = 3 * x; share > 0 && c < 3 * x + 3; c++)
+                row[c] = (uint8_t)((colour[c] * share + row[c] * (255 - share) + 127) / 255);
+        }
+    }
+}
+
 void cutout_lay(struct picture *base, const struct cutout *cutout, const struct cutout_box *from,
                 const struct cutout_box *to)
 {
-    struct picture *rgba CLEANUP(picture) = rgba_of(cutout, from);
     if (to->width == from->width && to->height == from->height) {
-        image_draw(base, rgba, to->x, to->y, 1);
+        lay_exactly(base, cutout, from, to);
         return;
     }
+    struct picture *rgba CLEANUP(picture) = rgba_of(cutout, from);
     struct picture *sized CLEANUP(picture) = image_resize(rgba, to->width, to->height);
     image_draw(base, sized, to->x, to->y, 1);
 }

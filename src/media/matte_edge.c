@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "media/matte.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -23,6 +24,21 @@ static const float firm_outside = 0.02f, firm_inside = 0.98f;
 
 /* --- the photo on the grid --- */
 
+/* Adds a row of the photo to the sums of its cells; with the number of channels known where it is inlined. */
+static inline __attribute__((always_inline)) void add_row(const uint8_t *pixel, const int *starts,
+                                                          unsigned *sums, int channels)
+{
+    for (int cell = 0; cell < MATTE_GRID; cell++, sums += channels) {
+        unsigned sum[3] = {0};
+        for (int x = starts[cell]; x < starts[cell + 1]; x++, pixel += channels) {
+            for (int c = 0; c < channels; c++)
+                sum[c] += pixel[c];
+        }
+        for (int c = 0; c < channels; c++)
+            sums[c] += sum[c];
+    }
+}
+
 /* Means of the pixels that fall into each cell. */
 static struct raster *grid_of_means(const struct picture *photo)
 {
@@ -37,14 +53,10 @@ static struct raster *grid_of_means(const struct picture *photo)
         int bottom = (int)((int64_t)(cell_y + 1) * photo->height / MATTE_GRID);
         memset(sums, 0, (size_t)MATTE_GRID * (size_t)channels * sizeof(unsigned));
         for (int y = top; y < bottom; y++) {
-            const uint8_t *pixel = picture_at(photo, 0, y);
-            for (int cell = 0; cell < MATTE_GRID; cell++) {
-                unsigned *sum = sums + (size_t)cell * (size_t)channels;
-                for (int x = starts[cell]; x < starts[cell + 1]; x++, pixel += channels) {
-                    for (int c = 0; c < channels; c++)
-                        sum[c] += pixel[c];
-                }
-            }
+            if (channels == 3)
+                add_row(picture_at(photo, 0, y), starts, sums, 3);
+            else
+                add_row(picture_at(photo, 0, y), starts, sums, 1);
         }
         float *row = raster_row(grid, cell_y);
         for (int cell = 0; cell < MATTE_GRID; cell++) {
@@ -62,6 +74,7 @@ static struct raster *grid_of_means(const struct picture *photo)
 struct raster *matte_grid(const struct picture *photo)
 {
     const struct raster_part whole = {0, 0, photo->width, photo->height, false};
+    assert(photo->channels == 3 || photo->channels == 1);
     if (photo->width >= 2 * MATTE_GRID && photo->height >= 2 * MATTE_GRID)
         return grid_of_means(photo);
     return raster_sample(photo, &whole, MATTE_GRID, MATTE_GRID, RASTER_AS_IS);

@@ -369,6 +369,112 @@ static void test_small_people(void **state)
     }
 }
 
+/* --- a video of somebody --- */
+
+/* The person at a size and place of a wide frame; nobody when `left` is below 0. */
+static void video_frame(int side, int left, struct picture **ret_frame, struct picture **ret_truth)
+{
+    enum { WIDTH = 1000, HEIGHT = 640 };
+    struct picture *small CLEANUP(picture) = image_resize(truth, side, side);
+    struct picture *small_colours CLEANUP(picture) = image_resize(truth_colours, side, side);
+    struct picture *colours CLEANUP(picture) = picture_new(WIDTH, HEIGHT, 3);
+    *ret_truth = picture_new(WIDTH, HEIGHT, 1);
+    for (int y = 0; left >= 0 && y < side; y++) {
+        memcpy(picture_at(*ret_truth, left, HEIGHT - side + y), picture_at(small, 0, y),
+               (size_t)side);
+        memcpy(picture_at(colours, left, HEIGHT - side + y), picture_at(small_colours, 0, y),
+               (size_t)side * 3);
+    }
+    *ret_frame = before(*ret_truth, colours, checks);
+}
+
+static void test_stream(void **state)
+{
+    (void)state;
+    /* Walks through the frame, out of what was looked at first; goes; comes nearer. */
+    static const int walk[][2] = {{280, 40},  {280, 70},  {280, 130}, {280, 260},
+                                  {280, 420}, {280, 600}, {280, -1},  {280, -1},
+                                  {280, 300}, {400, 280}, {540, 200}, {600, 180}};
+    struct matte_stream *stream CLEANUP(matte_stream) = NULL;
+    OK(matte_stream_new(&real_assets, &stream, &fault));
+    for (size_t i = 0; i < TABLE_SIZE(walk); i++) {
+        struct picture *frame CLEANUP(picture) = NULL, *wanted CLEANUP(picture) = NULL;
+        struct picture *matte CLEANUP(picture) = NULL, *colours CLEANUP(picture) = NULL;
+        video_frame(walk[i][0], walk[i][1], &frame, &wanted);
+        OK(matte_stream_next(stream, frame, &matte, &colours, &fault));
+        assert_true(!matte == !colours);
+        if (walk[i][1] < 0) {
+            assert_null(matte);
+            continue;
+        }
+        assert_non_null(matte);
+        double wrong = difference(matte, wanted) / share_of(wanted);
+        if (wrong > 0.08)
+            fail_msg("frame %zu: %.3f of the person wrong", i, wrong);
+    }
+    struct fixture_assets missing = {"models/selfie.net", NULL, 0};
+    const struct media_assets assets = {&missing, fixture_find};
+    struct matte_stream *none = NULL;
+    assert_int_equal(matte_stream_new(&assets, &none, &fault), ERR_NOT_FOUND);
+    assert_null(none);
+}
+
+/* --- things --- */
+
+/* A ring before a ground that goes from light to dark, with the noise of a camera. */
+static struct known ring_picture(int noise)
+{
+    struct known known = disc_picture(640, 480, 150);
+    uint32_t seed = 7;
+    for (int i = 0; i < 640 * 480; i++) {
+        int x = i % 640, y = i / 640;
+        double a = known.truth->pixels[i] / 255.0 * (1 - disc_coverage(x, y, 320, 240, 60));
+        known.truth->pixels[i] = (uint8_t)lround(255 * a);
+        for (int c = 0; c < 3; c++) {
+            seed = seed * 1664525u + 1013904223u;
+            double back = 225 - 60.0 * x / 640 - 25.0 * y * y / (480 * 480) - 4 * c +
+                          (int)(seed >> 16) % (noise + 1) - noise / 2;
+            back = fmin(255, fmax(0, back));
+            known.photo->pixels[3 * i + c] =
+                (uint8_t)lround(a * known.front->pixels[3 * i + c] + (1 - a) * back);
+        }
+    }
+    return known;
+}
+
+static void test_object(void **state)
+{
+    (void)state;
+    struct known ring = ring_picture(9);
+    struct picture *matte CLEANUP(picture) = NULL, *colours CLEANUP(picture) = NULL;
+    matte_object(ring.photo, &matte, &colours);
+    assert_non_null(matte);
+    double off = difference(matte, ring.truth) * 640 * 480 / (2 * M_PI * (150 + 60));
+    printf("  a ring: %.2f pixels wrong per pixel of edge\n", off);
+    assert_true(off < 0.3);
+    assert_true(*picture_at(matte, 320, 240) < 5); /* seen through */
+    assert_true(*picture_at(matte, 320, 130) > 250);
+    known_free(&ring);
+    /* Where it cannot be told: noise all over, one colour, a ground of many. */
+    struct known noisy = ring_picture(220);
+    struct picture *flat CLEANUP(picture) = picture_new(300, 200, 3);
+    struct picture *coffee CLEANUP(picture) = fixture_photo("tests/data/coffee.png");
+    const struct picture *const none[] = {noisy.photo, flat, coffee, astronaut};
+    for (size_t i = 0; i < TABLE_SIZE(none); i++) {
+        struct picture *no_matte = astronaut, *no_colours = astronaut;
+        matte_object(none[i], &no_matte, &no_colours);
+        assert_null(no_matte);
+        assert_null(no_colours);
+    }
+    known_free(&noisy);
+    static const int sizes[][2] = {{1, 1}, {2, 300}, {300, 2}, {40, 30}};
+    for (size_t i = 0; i < TABLE_SIZE(sizes); i++) {
+        struct picture *tiny CLEANUP(picture) = image_resize(astronaut, sizes[i][0], sizes[i][1]);
+        struct picture *tiny_matte CLEANUP(picture) = NULL, *tiny_colours CLEANUP(picture) = NULL;
+        matte_object(tiny, &tiny_matte, &tiny_colours);
+    }
+}
+
 static void test_nobody(void **state)
 {
     (void)state;
@@ -442,6 +548,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_person_of_the_photo),
         cmocka_unit_test(test_other_grounds),
         cmocka_unit_test(test_small_people),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_object),
         cmocka_unit_test(test_nobody),
         cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_missing_net),

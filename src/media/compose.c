@@ -143,6 +143,7 @@ static int compose_subject_layer(struct compose_canvas *canvas,
     if (rc == 0) {
         compose_shadow(canvas, person, place);
         compose_relight(canvas, subject, place, person);
+        compose_reflection(canvas, person, place);
         rc = check(monitor, 0.75, err);
     }
     if (rc == 0) {

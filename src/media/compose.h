@@ -18,6 +18,7 @@ struct compose_subject {
     /* RGB: foreground colours, nothing of the old background at the edge */
     const struct picture *colours;
     const struct picture *matte; /* 1 channel, same size */
+    bool thing;                  /* no person: a thing that stands by itself */
     bool has_face;
     double eyes_x, eyes_y; /* between the eyes */
     double face_width, face_height;
@@ -76,6 +77,9 @@ void compose_plate(struct compose_canvas *canvas, const struct compose_settings 
 /* Darkens the ground under and behind somebody who stands on it. `person` covers the canvas. */
 void compose_shadow(struct compose_canvas *canvas, const struct raster *person,
                     const struct compose_place *place);
+/* Lays the mirror image of somebody who stands there, lit already, on a ground that reflects. */
+void compose_reflection(struct compose_canvas *canvas, const struct raster *person,
+                        const struct compose_place *place);
 /* The person on the canvas (RGBA linear, straight alpha), still in the photo's light. */
 struct raster *compose_cut(const struct compose_canvas *canvas,
                            const struct compose_subject *subject,

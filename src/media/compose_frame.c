@@ -93,6 +93,25 @@ static void place_full(const struct compose_settings *settings, const struct out
     place->x = width / 2 - (outline->left + outline->right) / 2 * place->scale;
 }
 
+/* A thing that the photo shows whole stands near the camera on the ground, as the hero of the picture. */
+static bool place_thing(const struct compose_settings *settings, const struct outline *outline,
+                        const struct picture *photo, struct compose_place *place)
+{
+    double width = settings->width, height = settings->height;
+    bool whole = !outline->cut_top && !outline->cut_bottom && outline->cut_left >= photo->height &&
+                 outline->cut_right >= photo->height;
+    if (!whole)
+        return false;
+    place->full = true;
+    place->scale = fmin(0.60 * height / (outline->bottom - outline->top),
+                        0.66 * width / (outline->right - outline->left));
+    place->feet_y = height * 0.88;
+    place->y = place->feet_y - outline->bottom * place->scale;
+    double aside = width > height * 1.2 ? (raster_noise(settings->seed, 5, 0) - 0.5) * 0.16 : 0;
+    place->x = width * (0.5 + aside) - (outline->left + outline->right) / 2 * place->scale;
+    return true;
+}
+
 /* The row of the photo below which somebody is cut, at a scale: by the lower edge, or by a side that would lie in the frame. */
 static double whole_until(const struct compose_settings *settings, const struct outline *outline,
                           const struct measures *face, const struct picture *photo, double scale)
@@ -176,6 +195,8 @@ void compose_frame(const struct compose_subject *subject, const struct compose_s
     read_outline(subject->matte, &outline);
     *ret_place = (struct compose_place){.fade_left = -1e6, .fade_right = 1e6};
     struct measures face = measure(subject, &outline);
+    if (subject->thing && place_thing(settings, &outline, subject->matte, ret_place))
+        return;
     if (is_full(subject, settings, &outline, &face)) {
         place_full(settings, &outline, ret_place);
         return;

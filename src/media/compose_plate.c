@@ -176,6 +176,7 @@ struct ground {
     double focal, horizon;   /* canvas pixels */
     double metres_per_pixel; /* at the subject */
     double feet_x, feet_y;
+    double foot; /* half of the width of what stands there, canvas pixels */
     float direction[3];
 };
 
@@ -217,16 +218,19 @@ static void ground_init(struct ground *ground, const struct compose_canvas *canv
     ground->horizon = (scene->horizon * plate->height - canvas->part.y) * canvas->plate_scale;
     ground->feet_y = place->feet_y + canvas->margin;
     ground->metres_per_pixel = canvas->subject_m / ground->focal;
-    double sum = 0, weight = 1e-6;
+    double sum = 0, squares = 0, weight = 1e-6;
     int from = (int)(ground->feet_y - canvas->height * 0.06);
     for (int y = from < 0 ? 0 : from; y < person->height && y < (int)ground->feet_y; y++) {
         for (int x = 0; x < person->width; x += 4) {
             double alpha = (double)raster_row(person, y)[x * 4 + 3];
             sum += x * alpha;
+            squares += (double)x * x * alpha;
             weight += alpha;
         }
     }
     ground->feet_x = sum / weight;
+    /* An even stretch has a deviation of its length over the root of twelve. */
+    ground->foot = sqrt(3 * fmax(0, squares / weight - ground->feet_x * ground->feet_x));
     memcpy(ground->direction, canvas->key.direction, sizeof(ground->direction));
     if (ground->direction[1] < 0.25f)
         ground->direction[1] = 0.25f;
@@ -243,11 +247,12 @@ void compose_shadow(struct compose_canvas *canvas, const struct raster *person,
     struct ground ground;
     ground_init(&ground, canvas, person, place);
     struct raster *shadow = raster_new(canvas->width / SHRINK, canvas->height / SHRINK, 2);
-    double spread = canvas->height * 0.055;
+    double spread = fmax(canvas->height * 0.045, ground.foot * 1.25);
+    double flat = fmax(spread * 0.12, canvas->height * 0.012);
     for (int y = 0; y < shadow->height; y++) {
         for (int x = 0; x < shadow->width; x++) {
             double cx = (x + 0.5) * SHRINK, cy = (y + 0.5) * SHRINK;
-            double u = (cx - ground.feet_x) / spread, v = (cy - ground.feet_y) / (spread * 0.24);
+            double u = (cx - ground.feet_x) / spread, v = (cy - ground.feet_y) / flat;
             raster_row(shadow, y)[x * 2] = ground_shadow(&ground, person, cx, cy);
             raster_row(shadow, y)[x * 2 + 1] = (float)exp(-(u * u + v * v));
         }
@@ -266,4 +271,58 @@ void compose_shadow(struct compose_canvas *canvas, const struct raster *person,
         }
     }
     raster_free(shadow);
+}
+
+/* --- the reflection on a wet or polished ground ------------------------------------------------ */
+
+struct mirror {
+    const struct compose_canvas *canvas;
+    const struct raster *soft; /* the person, smaller, alpha premultiplied */
+    float feet, reach, strength;
+};
+
+enum { MIRROR_SHRINK = 4 };
+
+static void mirror_band(void *context, int first, int last)
+{
+    const struct mirror *job = context;
+    for (int y = first; y < last; y++) {
+        float below = (float)y + 0.5f - job->feet;
+        if (below < 0 || below > job->reach)
+            continue;
+        float fades = 1 - below / job->reach, v = (job->feet - below) / MIRROR_SHRINK - 0.5f;
+        float *row = raster_row(job->canvas->plate, y);
+        for (int x = 0; x < job->canvas->width; x++, row += 3) {
+            /* The ground is not even: what it shows sways a little. */
+            float sway = 3 * (raster_smooth_noise((float)x / 90, below / 7, 4711) - 0.5f);
+            float u = ((float)x + 0.5f + sway * below * 0.02f) / MIRROR_SHRINK - 0.5f, light[3];
+            float alpha = raster_at(job->soft, u, v, 3) * fades * job->strength;
+            if (alpha <= 0.002f)
+                continue;
+            raster_at3(job->soft, u, v, light);
+            for (int c = 0; c < 3; c++)
+                row[c] = row[c] * (1 - alpha) + light[c] * fades * job->strength * 0.8f;
+        }
+    }
+}
+
+void compose_reflection(struct compose_canvas *canvas, const struct raster *person,
+                        const struct compose_place *place)
+{
+    float reflects = (float)canvas->settings->scene->reflects;
+    if (!place->full || reflects <= 0)
+        return;
+    struct raster *lit = raster_copy(person);
+    size_t count = (size_t)lit->width * (size_t)lit->height;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t c = 0; c < 3; c++)
+            lit->values[i * 4 + c] *= lit->values[i * 4 + 3];
+    }
+    struct raster *soft = raster_shrink(lit, MIRROR_SHRINK);
+    raster_free(lit);
+    raster_blur(soft, (float)soft->height * 0.008f);
+    struct mirror job = {canvas, soft, (float)place->feet_y + (float)canvas->margin,
+                         (float)canvas->height * 0.22f, reflects};
+    raster_bands(canvas->height, mirror_band, &job);
+    raster_free(soft);
 }

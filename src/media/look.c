@@ -114,7 +114,8 @@ int look_plan(struct arena *a, const struct media_assets *assets, const struct l
         plan->note =
             arena_printf(a, "%s photo keeps its place and only takes the light of the scene %s.",
                          portrait->fault ? arena_printf(a, "%s The", portrait->fault)
-                                         : "No person was found in the photo, so the",
+                                         : "Neither a person nor a thing before an even ground was "
+                                           "found in the photo, so the",
                          plan->scene->label);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "media/matte.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Onto white, as paper. */
 static struct picture *without_alpha(struct picture *photo)
@@ -40,6 +41,36 @@ static int find_faces(struct portrait *portrait, const struct media_assets *asse
     return rc;
 }
 
+/* What is transparent already has been cut out: the matte, and the colours under it. */
+static void take_alpha(const struct picture *photo, struct portrait *portrait)
+{
+    size_t count = (size_t)photo->width * (size_t)photo->height, clear = 0;
+    for (size_t i = 0; photo->channels == 4 && i < count; i++)
+        clear += photo->pixels[4 * i + 3] < 128;
+    if (clear * 500 <= count || clear == count)
+        return;
+    portrait->matte = picture_new(photo->width, photo->height, 1);
+    portrait->colours = picture_new(photo->width, photo->height, 3);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(portrait->colours->pixels + 3 * i, photo->pixels + 4 * i, 3);
+        portrait->matte->pixels[i] = photo->pixels[4 * i + 3];
+    }
+}
+
+static int find_subject(struct portrait *portrait, const struct media_assets *assets,
+                        const struct media_monitor *monitor, struct err *err)
+{
+    int rc = 0;
+    if (!portrait->matte)
+        rc = matte_person(portrait->photo, assets, monitor, &portrait->matte, &portrait->colours,
+                          err);
+    if (rc == 0 && !portrait->matte) {
+        matte_object(portrait->photo, &portrait->matte, &portrait->colours);
+        portrait->thing = portrait->matte != NULL;
+    }
+    return rc;
+}
+
 int portrait_open(struct picture *photo, const struct media_assets *assets,
                   const struct media_monitor *monitor, struct portrait **ret_portrait,
                   struct err *err)
@@ -47,12 +78,14 @@ int portrait_open(struct picture *photo, const struct media_assets *assets,
     struct portrait *portrait = mem_alloc(sizeof(*portrait));
     struct media_span span = {monitor, 0, 0.6};
     const struct media_monitor part = {&span, media_span_advance};
+    take_alpha(photo, portrait);
+    bool given = portrait->matte != NULL;
     portrait->photo = without_alpha(photo);
-    int rc =
-        matte_person(portrait->photo, assets, &part, &portrait->matte, &portrait->colours, err);
+    int rc = find_subject(portrait, assets, &part, err);
     span = (struct media_span){monitor, 0.6, 0.4};
     if (rc == 0)
         rc = find_faces(portrait, assets, &part, err);
+    portrait->thing |= given && portrait->face_count == 0;
     if (rc == ERR_UNAVAILABLE || rc == ERR_NOT_FOUND) {
         portrait->fault = "The nets that find people cannot be used here.";
         rc = 0;
@@ -77,7 +110,8 @@ void portrait_free(struct portrait *portrait)
 
 void portrait_subject(const struct portrait *portrait, struct compose_subject *ret_subject)
 {
-    *ret_subject = (struct compose_subject){.colours = portrait->colours, .matte = portrait->matte};
+    *ret_subject = (struct compose_subject){
+        .colours = portrait->colours, .matte = portrait->matte, .thing = portrait->thing};
     if (portrait->face_count == 0)
         return;
     ret_subject->has_face = true;

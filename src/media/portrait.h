@@ -16,11 +16,13 @@ struct portrait {
     struct picture *colours;                  /* RGB foreground colours; NULL without a matte */
     struct style_face faces[STYLE_FACES_MAX]; /* the largest first */
     size_t face_count;
+    bool thing;            /* what was cut out is no person */
     double eyes_x, eyes_y; /* of the largest face */
     const char *fault;     /* static: why nothing could be looked for; NULL */
 };
 
-/* Takes over `photo` (RGB or RGBA, flattened onto white). Missing nets are no error: see `fault`. */
+/* Takes over `photo` (RGB or RGBA, flattened onto white; its own transparency is the matte). Without a person a thing before an even
+ * ground is cut out. Missing nets are no error: see `fault`. */
 int portrait_open(struct picture *photo, const struct media_assets *assets,
                   const struct media_monitor *monitor, struct portrait **ret_portrait,
                   struct err *err);

@@ -567,9 +567,9 @@ static void test_nobody(void **state)
     snprintf(coffee, sizeof(coffee), "%s/tests/data/coffee.png", source);
     struct host *host CLEANUP(host) = make(coffee, "", "{'scene':'arctic'}", 1);
     assert_int_equal(host->note_count, 1);
-    assert_string_equal(host->last_note,
-                        "No person was found in the photo, so the photo keeps its place "
-                        "and only takes the light of the scene Arctic.");
+    assert_string_equal(host->last_note, "Neither a person nor a thing before an even ground was "
+                                         "found in the photo, so the photo keeps its place "
+                                         "and only takes the light of the scene Arctic.");
     struct picture *picture CLEANUP(picture) = picture_of(host, 0);
     assert_int_equal(picture->width, 1920);
     struct mean mean = mean_of(picture, 0, 0, 1, 1);
@@ -581,6 +581,65 @@ static void test_nobody(void **state)
         struct picture *drawn CLEANUP(picture) = made(coffee, rest, NULL, 1);
         assert_int_equal(drawn->width, 1440);
         assert_true(share_of(drawn, 0, 120) > 0.002);
+    }
+}
+
+/* A red can before an even light ground, or cut out already. */
+static void write_can(const char *path, int channels)
+{
+    struct picture *picture CLEANUP(picture) = picture_new(400, 500, channels);
+    for (int y = 0; y < 500; y++) {
+        for (int x = 0; x < 400; x++) {
+            uint8_t *pixel = picture_at(picture, x, y);
+            bool inside = x >= 120 && x < 280 && y >= 130 && y < 420;
+            float shade = 0.55f + 0.45f * sinf((float)(x - 120) / 160 * 3.14159f);
+            pixel[0] = inside ? (uint8_t)(210 * shade) : 226;
+            pixel[1] = inside ? (uint8_t)(30 * shade) : 228;
+            pixel[2] = inside ? (uint8_t)(40 * shade) : 230;
+            if (channels == 4)
+                pixel[3] = inside ? 255 : 0;
+        }
+    }
+    write_picture(path, picture);
+}
+
+static bool is_can(const uint8_t *pixel)
+{
+    return pixel[0] > 60 && pixel[0] > 2.2 * pixel[1] && pixel[0] > 1.8 * pixel[2];
+}
+
+static void test_thing(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "%s/can%d.png", folder, i + 3);
+        write_can(path, i + 3);
+        struct host *host CLEANUP(host) = make(
+            path, "'aspect_ratio':'1:1'", "{'scene':'arctic','variant':'day','weather':'none'}", 2);
+        assert_int_equal(host->note_count, 0);
+        struct picture *picture CLEANUP(picture) = picture_of(host, 0);
+        int top = picture->height, bottom = 0, left = picture->width, right = 0;
+        for (int y = 0; y < picture->height; y++) {
+            for (int x = 0; x < picture->width; x++) {
+                if (!is_can(picture_at(picture, x, y)))
+                    continue;
+                top = y < top ? y : top;
+                bottom = y > bottom ? y : bottom;
+                left = x < left ? x : left;
+                right = x > right ? x : right;
+            }
+        }
+        /* It stands whole in the middle, near the lower edge, and darkens the ground that it stands on. */
+        double height = (bottom - top) / 1080.0, middle = (left + right) / 2160.0;
+        if (height < 0.5 || height > 0.7 || middle < 0.45 || middle > 0.55 || bottom < 900 ||
+            bottom > 990)
+            fail_msg("%d to %d, %d to %d", left, right, top, bottom);
+        double at = bottom / 1080.0;
+        double under = mean_of(picture, middle - 0.1, at + 0.005, 0.2, 0.01).luma;
+        double beside = mean_of(picture, middle - 0.1, at + 0.08, 0.2, 0.03).luma;
+        if (under > 0.85 * beside)
+            fail_msg("the ground is %.0f under it, %.0f before it", under, beside);
     }
 }
 
@@ -732,7 +791,8 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    static const char *const names[] = {"loud0.png", "loud1.png", "cut.png"};
+    static const char *const names[] = {"loud0.png", "loud1.png", "cut.png", "can3.png",
+                                        "can4.png"};
     for (size_t i = 0; i < TABLE_SIZE(names); i++) {
         char path[64];
         snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
@@ -762,9 +822,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_words_choose), cmocka_unit_test(test_no_halo),
         cmocka_unit_test(test_pencil),       cmocka_unit_test(test_poster),
         cmocka_unit_test(test_sticker),      cmocka_unit_test(test_drawn),
-        cmocka_unit_test(test_nobody),       cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_faults),       cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_in_jail),
+        cmocka_unit_test(test_nobody),       cmocka_unit_test(test_thing),
+        cmocka_unit_test(test_missing),      cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_cancel),       cmocka_unit_test(test_in_jail),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

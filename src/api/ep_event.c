@@ -209,9 +209,10 @@ static int64_t event_last_id(struct api_call *call, const struct store_workflow 
 
 void ep_event_stream(struct api_call *call)
 {
+    CLEANUP(arena) struct arena *scratch = arena_new();
     struct store_workflow_full *full;
     struct err err;
-    if (!workflow_find(call, call->values[0], &full))
+    if (!workflow_find(call, scratch, call->values[0], &full))
         return;
     if (strcmp(http_request_method(call->request), "HEAD") == 0) {
         http_reply(call->request, &(struct http_response){.status = 200,

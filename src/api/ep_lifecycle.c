@@ -44,7 +44,7 @@ static void lifecycle_stop(struct api_call *call, const char *id,
 static void lifecycle_cancelled(struct api_call *call, const char *id)
 {
     struct store_workflow_full *full;
-    if (!workflow_find(call, id, &full))
+    if (!workflow_find(call, call->arena, id, &full))
         return;
     if (full->workflow.status == STORE_CANCEL)
         workflow_answer(call, id);
@@ -57,7 +57,8 @@ static void lifecycle_cancelled(struct api_call *call, const char *id)
 void ep_lifecycle_cancel(struct api_call *call)
 {
     struct store_workflow_full *full;
-    if (!workflow_find(call, call->values[0], &full) || lifecycle_is_child(call, &full->workflow))
+    if (!workflow_find(call, call->arena, call->values[0], &full) ||
+        lifecycle_is_child(call, &full->workflow))
         return;
     if (machine_run_final(full->workflow.status))
         lifecycle_conflict(call, "The workflow has ended already.");
@@ -93,7 +94,8 @@ void ep_lifecycle_retry(struct api_call *call)
     struct store_workflow_full *full;
     enum store_status next;
     unsigned effects;
-    if (!workflow_find(call, call->values[0], &full) || lifecycle_is_child(call, &full->workflow))
+    if (!workflow_find(call, call->arena, call->values[0], &full) ||
+        lifecycle_is_child(call, &full->workflow))
         return;
     const struct store_workflow *workflow = &full->workflow;
     if (!machine_run(workflow->status, MACHINE_RUN_RETRY, &next, &effects)) {
@@ -141,7 +143,7 @@ static void lifecycle_delete(struct api_call *call, const char *id)
 {
     struct lifecycle_deletion *deletion = arena_alloc(call->arena, sizeof(*deletion));
     struct store_workflow_full *full;
-    if (!workflow_find(call, id, &full))
+    if (!workflow_find(call, call->arena, id, &full))
         return;
     if (!machine_run_final(full->workflow.status)) {
         lifecycle_still_stopping(call);
@@ -159,7 +161,8 @@ static void lifecycle_delete(struct api_call *call, const char *id)
 void ep_lifecycle_delete(struct api_call *call)
 {
     struct store_workflow_full *full;
-    if (!workflow_find(call, call->values[0], &full) || lifecycle_is_child(call, &full->workflow))
+    if (!workflow_find(call, call->arena, call->values[0], &full) ||
+        lifecycle_is_child(call, &full->workflow))
         return;
     if (machine_run_final(full->workflow.status))
         lifecycle_delete(call, full->workflow.id);

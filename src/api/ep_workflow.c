@@ -12,6 +12,7 @@ enum { WORKFLOW_EVENT_MAX = 200, WORKFLOW_WEBHOOK_MAX = 2000, WORKFLOW_IMAGES_MA
 
 void ep_workflow_read(struct api_call *call)
 {
+    CLEANUP(arena) struct arena *scratch = arena_new();
     const char *id = call->values[0];
     struct store_workflow_full *full;
     struct plan_faults faults;
@@ -21,7 +22,7 @@ void ep_workflow_read(struct api_call *call)
     int rc = wait_seconds(call, &seconds, &faults);
     if (rc == 0 && seconds == 0)
         workflow_answer_path(call);
-    else if (!workflow_find(call, id, &full))
+    else if (!workflow_find(call, scratch, id, &full))
         return;
     else if (rc < 0)
         reply_faults(call, "query", &faults);
@@ -376,7 +377,7 @@ void ep_workflow_update(struct api_call *call)
     struct store_workflow_full *full;
     struct plan_faults faults;
     plan_faults_init(&faults, call->arena);
-    if (!workflow_find(call, id, &full))
+    if (!workflow_find(call, call->arena, id, &full))
         return;
     workflow_edit_refuse_others(call, &faults);
     edit.title = workflow_text(call, "title", NULL, WORKFLOW_TITLE_MAX, &faults);

@@ -161,8 +161,9 @@ enum { WORKFLOW_TITLE_MAX = 200, WORKFLOW_DESCRIPTION_MAX = 5000 };
 void workflow_answer(struct api_call *call, const char *workflow_id);
 void workflow_answer_path(
     struct api_call *call); /* the one whose id is the first value of the path */
-/* The customer's workflow; false when it was answered that there is none. */
-bool workflow_find(struct api_call *call, const char *id,
+/* The customer's workflow; false when it was answered that there is none. A call that is kept for long reads into another arena
+ * than its own. */
+bool workflow_find(struct api_call *call, struct arena *a, const char *id,
                    struct store_workflow_full **ret_workflow);
 void workflow_reply_poor(struct api_call *call, int64_t required); /* 402 */
 /* A member of the body that is text of limited length, or `otherwise` when it is missing or null. */

@@ -220,7 +220,7 @@ void once_answer(struct api_call *call, const char *workflow_id)
 {
     struct store_workflow_full *full;
     struct once_answer *answer = arena_alloc(call->arena, sizeof(*answer));
-    if (!workflow_find(call, workflow_id, &full))
+    if (!workflow_find(call, call->arena, workflow_id, &full))
         return;
     answer->call = call;
     answer->text = render_workflow(call->arena, call->api, render_base(call), full, &answer->size);

@@ -3,11 +3,12 @@
 
 #include <string.h>
 
-bool workflow_find(struct api_call *call, const char *id, struct store_workflow_full **ret_workflow)
+bool workflow_find(struct api_call *call, struct arena *a, const char *id,
+                   struct store_workflow_full **ret_workflow)
 {
     struct err err;
-    int rc = uuid_valid(id) ? store_workflow_get(call->api->settings.store, call->arena,
-                                                 call->customer, id, ret_workflow, &err)
+    int rc = uuid_valid(id) ? store_workflow_get(call->api->settings.store, a, call->customer, id,
+                                                 ret_workflow, &err)
                             : ERR_NOT_FOUND;
     if (rc == ERR_NOT_FOUND)
         reply_code(call, ERR_NOT_FOUND);
@@ -36,7 +37,7 @@ void workflow_answer(struct api_call *call, const char *workflow_id)
                                                           .release_context = kept});
         return;
     }
-    if (!workflow_find(call, workflow_id, &full))
+    if (!workflow_find(call, call->arena, workflow_id, &full))
         return;
     const char *text = render_workflow(call->arena, api, base, full, &size);
     if (!full->workflow.parent_id) /* a child run goes with its parent, of which the cache hears alone */

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ARENA_BLOCK_SIZE = 8192 };
+/* The first block holds what a small request needs; there may be ten thousand of them. */
+enum { ARENA_FIRST_SIZE = 2000, ARENA_BLOCK_SIZE = 8192 };
 
 struct arena_block {
     struct arena_block *next;
@@ -48,7 +49,7 @@ static struct arena_block *arena_block_new(size_t size)
 struct arena *arena_new(void)
 {
     struct arena *a = mem_alloc(sizeof(*a));
-    a->blocks = arena_block_new(ARENA_BLOCK_SIZE);
+    a->blocks = arena_block_new(ARENA_FIRST_SIZE);
     return a;
 }
 

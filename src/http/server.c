@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Beside the head, a connection's memory holds what libmicrohttpd keeps of each header, and the answer's headers; with less than
- * this, heads a little below the limit would be refused. All of it is cleared after every request, so it is not larger either. */
-enum { SERVER_CONNECTION_SPARE_BYTES = 17 << 10, SERVER_BACKLOG = 1024 };
+/* Beside the head, a connection's memory holds what libmicrohttpd keeps of each header, and the answer's headers. Half of it is
+ * cleared, and with that really used, when an answer begins, all of it after a request: so it is not larger. */
+enum { SERVER_CONNECTION_SPARE_BYTES = 8 << 10, SERVER_BACKLOG = 1024 };
 
 /* libmicrohttpd forgets a request whose query is too much for the connection's memory: it ends with the connection. */
 struct server_connection {

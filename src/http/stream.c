@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { STREAM_WAITING_BYTES_MAX = 256 << 10, STREAM_BLOCK_BYTES = 4 << 10 };
+enum { STREAM_WAITING_BYTES_MAX = 256 << 10, STREAM_BLOCK_BYTES = 512 };
 
 struct http_stream {
     pthread_mutex_t lock;

@@ -125,14 +125,14 @@ static bool decide_all_over(const struct run *run)
     return true;
 }
 
-/* Credits of the list price, split over the steps that ran. */
-static void decide_share_credits(struct run *run, struct arena *a)
+/* Its price, split over the steps that ran. */
+static void decide_share_credits(struct run *run, struct arena *a, int64_t price)
 {
     bool *ran = arena_array(a, run->step_count, sizeof(*ran));
     int64_t *shares = arena_array(a, run->step_count, sizeof(*shares));
     for (size_t i = 0; i < run->step_count; i++)
         ran[i] = run->steps[i].task_count > 0 && run->steps[i].state == PLAN_STEP_SUCCESS;
-    plan_share_credits(run->template, ran, run->workflow.price, shares);
+    plan_share_credits(run->template, ran, price, shares);
     for (size_t i = 0; i < run->step_count; i++) {
         if (!ran[i] || shares[i] == 0)
             continue;
@@ -158,9 +158,12 @@ static void run_finish(struct run *run, struct arena *a, const struct plan_view 
     }
     run->result_json = json_text(results, NULL);
     run->child_credits = run_child_credits(run);
-    if (run->workflow.parent_id) /* charged to the parent, as what it would have cost by itself */
-        run->child_credits += plan_price(run->template, run->options).total;
-    decide_share_credits(run, a);
+    int64_t price = run->workflow.price;
+    if (run->workflow.parent_id) { /* charged to the parent, as what it would have cost by itself */
+        price = plan_price(run->template, run->options).total;
+        run->child_credits += price;
+    }
+    decide_share_credits(run, a, price);
     run_succeed(run);
 }
 

@@ -218,3 +218,6 @@ def test_a_kill_in_the_middle(new_server, file_host):
         assert len(data["result"]) == 2 and data["used_credits"] == 2 + 2 * (2 + 5)
     assert ledger(server, "killed") == 100000 - 20 * 16
     assert len(customer.request("GET", "/v2/workflow?limit=100").json()["data"]) == 20
+    server.stop()
+    proof = server.command("fsck")
+    assert proof.returncode == 0, proof.stdout

@@ -1,6 +1,7 @@
 #include "api/internal.h"
 
 #include "base/log.h"
+#include "base/metric.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -153,11 +154,15 @@ static void api_log(void *context, const struct http_request *request, int statu
                     int64_t duration_us)
 {
     enum log_level level = status >= 500 ? LOG_ERROR : LOG_DEBUG;
+    const struct api_call *call = http_request_user_data(request);
+    const char *operation = call && call->endpoint ? call->endpoint->name : "none";
     char code[16], duration[32];
     (void)context;
+    snprintf(code, sizeof(code), "%d", status);
+    metric_add(METRIC_HTTP_REQUESTS, operation, code, 1);
+    metric_observe(METRIC_HTTP_SECONDS, operation, "", (double)duration_us / 1e6);
     if (!log_wants(level))
         return;
-    snprintf(code, sizeof(code), "%d", status);
     snprintf(duration, sizeof(duration), "%lld", (long long)duration_us);
     log_line(level, "request", "method", http_request_method(request), "path",
              http_request_path(request), "status", code, "duration_us", duration, "request_id",

@@ -20,6 +20,7 @@ struct api_settings {
     struct engine *engine;
     const struct plan_catalog *catalog;
     const char *media_secret;
+    const char *metrics_key; /* /metrics needs it; NULL: no key */
     const struct pack *pack; /* with the files of /docs; NULL: there are none */
     /* base of media URLs without a slash at the end; NULL: the request's Host */
     const char *public_url;

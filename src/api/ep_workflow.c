@@ -1,6 +1,7 @@
 #include "api/internal.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "engine/machine.h"
 
 #include <stdio.h>
@@ -145,6 +146,9 @@ static void workflow_created(void *context, int rc, const struct err *err)
         reply_error(call, err);
         return;
     }
+    log_line(LOG_INFO, "workflow accepted", "workflow_id", creation->workflow.id, "template",
+             creation->workflow.template_id, "customer", call->customer, "request_id",
+             http_request_id(call->request), NULL);
     engine_submit(call->api->settings.engine, creation->workflow.id);
     if (creation->wait_seconds == 0 ||
         wait_add(call->api->room, call, creation->workflow.id, creation->wait_seconds,

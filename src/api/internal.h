@@ -13,6 +13,7 @@ enum api_access { API_OPEN, API_KEY };
 enum api_body { API_BODY_NONE, API_BODY_IGNORED, API_BODY_JSON, API_BODY_UPLOAD };
 
 struct api_endpoint {
+    const char *name; /* NOUN_VERB */
     const char *method, *path, *summary;
     enum api_access access;
     enum api_body body;

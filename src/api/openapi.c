@@ -118,7 +118,9 @@ static json_t *openapi_content(const char *form, const char *schema)
     if (strcmp(form, "BYTES") == 0)
         return json_pack("{s:{}}", "*/*");
     json_t *body = strcmp(form, "PAGE") == 0 ? openapi_page_of(schema) : openapi_ref(schema);
-    if (strcmp(form, "DATA") == 0)
+    if (strcmp(form, "LISTED") == 0)
+        body = json_pack("{s:s, s:o}", "type", "array", "items", body);
+    if (strcmp(form, "DATA") == 0 || strcmp(form, "LISTED") == 0)
         body = json_pack("{s:s, s:[s], s:b, s:{s:o}}", "type", "object", "required", "data",
                          "additionalProperties", 0, "properties", "data", body);
     return json_pack("{s:{s:o}}", "application/json", "schema", body);

@@ -6,7 +6,7 @@
 
 static const struct api_endpoint route_endpoints[] = {
 #define ENDPOINT(noun, verb, method, path, access, body, summary)                                  \
-    {method, path, summary, API_##access, API_BODY_##body, ep_##noun##_##verb},
+    {#noun "_" #verb, method, path, summary, API_##access, API_BODY_##body, ep_##noun##_##verb},
 #include "api/endpoints.def"
 #undef ENDPOINT
 };

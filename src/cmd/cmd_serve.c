@@ -118,6 +118,7 @@ static int serve_start(struct cmd *cmd, struct home *home, const struct http_set
         .blobs = home->blobs,
         .catalog = home->catalog,
         .media_secret = home->media_secret,
+        .metrics_key = option_text(options, PARAM_METRICS_KEY),
         .pack = home->pack,
         .public_url = option_text(options, PARAM_PUBLIC_URL),
         .json_bytes_max = (uint64_t)option_integer(options, PARAM_BODY_BYTES),

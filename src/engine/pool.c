@@ -225,8 +225,8 @@ static void pool_log_death(const struct pool_worker *worker, const struct err *f
     char index[16];
     snprintf(index, sizeof(index), "%d", worker->index);
     log_line(worker->ended_by == ERR_OK ? LOG_WARNING : LOG_INFO, "a worker process ended", "kind",
-             worker->is_net ? "net" : "media", "index", index, "reason", fault->message, "workflow",
-             worker->task ? worker->task->run->workflow.id : NULL, NULL);
+             worker->is_net ? "net" : "media", "index", index, "reason", fault->message,
+             "workflow_id", worker->task ? worker->task->run->workflow.id : NULL, NULL);
 }
 
 /* Starts the next process at once, or after a pause when this one did not even get ready. */
@@ -382,7 +382,11 @@ static void pool_note(struct pool_worker *worker, const json_t *message)
     if (!task || !text || ++worker->note_count > NOTES_MAX)
         return;
     snprintf(shown, sizeof(shown), "%s", text);
-    log_line(LOG_INFO, "a step says", "workflow", task->run->workflow.id, "step",
+    store_note_add(worker->engine->settings.store, task->run->workflow.id,
+                   &(struct store_note){.step_id = task->run->steps[task->step].info.id,
+                                        .level = "info",
+                                        .text = shown});
+    log_line(LOG_INFO, "a step says", "workflow_id", task->run->workflow.id, "step_id",
              task->run->steps[task->step].info.id, "text", shown, NULL);
 }
 

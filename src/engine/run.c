@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 
 #include <math.h>
 #include <string.h>
@@ -216,7 +217,7 @@ int run_begin(struct engine *engine, const char *workflow_id)
     int rc = store_workflow_get(engine->settings.store, a, NULL, workflow_id, &stored, &err);
     if (rc < 0 || machine_run_final(stored->workflow.status)) {
         if (rc < 0)
-            log_line(LOG_ERROR, "a workflow cannot be read", "workflow", workflow_id, "reason",
+            log_line(LOG_ERROR, "a workflow cannot be read", "workflow_id", workflow_id, "reason",
                      err.message, NULL);
         arena_free(a);
         return rc == ERR_STORAGE ? rc : 0;
@@ -481,7 +482,8 @@ static void run_ended(const struct run *run)
 {
     if (*run->webhook_id)
         webhook_add(run->engine, run->webhook_id, run->workflow.webhook_url, clock_wall_us());
-    log_line(LOG_INFO, "workflow ended", "workflow", run->workflow.id, "template",
+    metric_add(METRIC_WORKFLOWS, store_status_text(run->workflow.status), "", 1);
+    log_line(LOG_INFO, "workflow ended", "workflow_id", run->workflow.id, "template",
              run->workflow.template_id, "status", store_status_text(run->workflow.status), "error",
              run->error_json, NULL);
 }
@@ -511,8 +513,8 @@ static void run_commit_failed(struct run *run, int rc, const struct err *err)
             return;
         }
     }
-    log_line(LOG_ERROR, "a transition could not be stored", "workflow", run->workflow.id, "reason",
-             err->message, NULL);
+    log_line(LOG_ERROR, "a transition could not be stored", "workflow_id", run->workflow.id,
+             "reason", err->message, NULL);
     timer_set(run->engine, &run->commit_timer, clock_monotonic_us() + AGAIN_US);
 }
 

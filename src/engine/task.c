@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "base/table.h"
 
 #include <string.h>
@@ -228,7 +229,7 @@ static void task_dispatch_to(struct task *task, struct pool_worker *worker)
     task->fraction = 0;
     task->started_at = clock_wall_us();
     task->running_since = clock_monotonic_us();
-    log_line(LOG_DEBUG, "a step starts", "workflow", task->run->workflow.id, "step",
+    log_line(LOG_DEBUG, "a step starts", "workflow_id", task->run->workflow.id, "step_id",
              task->run->steps[task->step].info.id, NULL);
     timer_set(engine, &task->timer,
               task->running_since + (int64_t)task->run->steps[task->step].info.timeout_s * 1000000);
@@ -256,6 +257,24 @@ static void task_leave_worker(struct task *task)
     task->worker = NULL;
 }
 
+static void task_count(const struct task *task, const char *outcome)
+{
+    const char *flow = task->run->steps[task->step].info.type->name;
+    metric_add(METRIC_STEPS, flow, outcome, 1);
+    metric_observe(METRIC_STEP_SECONDS, flow, "", (double)task->duration_ms / 1000);
+}
+
+static void task_note_retry(const struct task *task, const struct err *fault, double delay_s)
+{
+    CLEANUP(arena) struct arena *a = arena_new();
+    store_note_add(
+        task->run->engine->settings.store, task->run->workflow.id,
+        &(struct store_note){.step_id = task->run->steps[task->step].info.id,
+                             .level = "warning",
+                             .text = arena_printf(a, "%s Attempt %d follows in %.1f s.",
+                                                  fault->message, task->attempt + 1, delay_s)});
+}
+
 static void task_set_error(struct task *task, const struct err *fault)
 {
     CLEANUP(json)
@@ -275,15 +294,17 @@ void task_fail(struct task *task, const struct err *fault)
     enum machine_task_event event =
         machine_after_failure(info, task->attempt, fault->code, &delay_s);
     task_leave_worker(task);
+    task_count(task, event == MACHINE_TASK_RETRY ? "retry" : "fail");
     if (run->over || !machine_task(task->state, event, &next, &effects))
         return;
-    log_line(LOG_WARNING, "a step failed", "workflow", run->workflow.id, "step", info->id, "code",
-             err_wire(fault->code), "reason", fault->message, "then",
+    log_line(LOG_WARNING, "a step failed", "workflow_id", run->workflow.id, "step_id", info->id,
+             "code", err_wire(fault->code), "reason", fault->message, "then",
              effects & MACHINE_WAIT ? "retry" : "end", NULL);
     task_set_error(task, fault);
     task->state = next;
     task->dirty = true;
     if (effects & MACHINE_WAIT) {
+        task_note_retry(task, fault, delay_s);
         task->phase = TASK_UNCOMMITTED;
         task->attempt++;
         task->not_before = clock_wall_us() + (int64_t)(delay_s * 1e6);
@@ -301,6 +322,7 @@ void task_succeed(struct task *task, json_t *results, const char *provider)
     enum store_task_state next;
     unsigned effects;
     task_leave_worker(task);
+    task_count(task, "success");
     if (task->run->over || !machine_task(task->state, MACHINE_TASK_SUCCEED, &next, &effects)) {
         json_decref(results);
         return;

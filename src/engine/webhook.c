@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -296,6 +297,11 @@ static void webhook_conclude(struct webhook *webhook, const struct webhook_outco
              "host", webhook->host->name, "reason", outcome->error, "then",
              saved->status == STORE_WEBHOOK_PENDING ? "retry" : "end", NULL);
     webhook->engine->webhook_saving++;
+    metric_add(METRIC_WEBHOOKS,
+               saved->status == STORE_WEBHOOK_DELIVERED ? "delivered"
+               : saved->status == STORE_WEBHOOK_PENDING ? "retry"
+                                                        : "failed",
+               "", 1);
     store_webhook_attempted(webhook->engine->settings.store, webhook->id, &attempt, saved->status,
                             saved->next_attempt_at, outcome->gone, webhook_saved, saved);
 }

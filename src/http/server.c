@@ -219,6 +219,9 @@ static struct MHD_Daemon *server_daemon(struct http_loop *loop, int fd, int conn
     OPTION(MHD_OPTION_CONNECTION_TIMEOUT, settings->idle_timeout_s, NULL);
     if (settings->tls_cert_pem) {
         OPTION(MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)settings->tls_cert_pem);
+        /* The versions before are broken. */
+        OPTION(MHD_OPTION_HTTPS_PRIORITIES, 0,
+               (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2");
         OPTION(MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)settings->tls_key_pem);
     }
     OPTION(MHD_OPTION_END, 0, NULL);

@@ -446,4 +446,22 @@ int store_verify(struct store *store, store_fault_visit visit, void *context,
 /* Whether any row still uses a blob: for sweeps and fsck. */
 int store_blob_used(struct store *store, const char *sha256, bool *ret_used, struct err *err);
 
+/* --- notes --------------------------------------------------------------------------------------- */
+
+enum { STORE_NOTES_MAX = 500 }; /* of a workflow; more are not kept */
+
+/* What a step said on its way, for the log of its workflow. */
+struct store_note {
+    int64_t at; /* wall us; 0: now */
+    const char *step_id;
+    const char *level; /* "info", "warning" or "error" */
+    const char *text;  /* a sentence */
+};
+
+/* Nobody waits for it; nothing happens when the workflow is gone. */
+void store_note_add(struct store *store, const char *workflow_id, const struct store_note *note);
+/* In the order in which they came, in the arena. */
+int store_note_list(struct store *store, struct arena *a, const char *workflow_id,
+                    struct store_note **ret_notes, size_t *ret_count, struct err *err);
+
 #endif

@@ -1,5 +1,8 @@
 #include "store/internal.h"
 
+#include "base/clock.h"
+#include "base/metric.h"
+
 #include <signal.h>
 
 /*
@@ -164,13 +167,25 @@ static void writer_answer(struct store *store, struct store_op *group, int rc,
     }
 }
 
+static void writer_count(const struct store_op *group, int rc, int64_t duration_us)
+{
+    uint64_t count = 0;
+    for (; group; group = group->next)
+        count++;
+    metric_add(METRIC_STORE_COMMITS, rc < 0 ? "failed" : "done", "", 1);
+    metric_add(METRIC_STORE_WRITES, "", "", count);
+    metric_observe(METRIC_STORE_SECONDS, "", "", (double)duration_us / 1e6);
+}
+
 static void *writer_main(void *context)
 {
     struct store *store = context;
     struct store_op *group;
     while ((group = writer_take(store))) {
         struct err err;
+        int64_t started = clock_monotonic_us();
         int rc = writer_commit(store, group, &err);
+        writer_count(group, rc, clock_monotonic_us() - started);
         writer_answer(store, group, rc, &err);
     }
     return NULL;

@@ -154,7 +154,7 @@ def read_tasks(folder):
 
 def steps_started(log):
     """(workflow, step) -> how often a worker was given it, out of lines of the server's log."""
-    return collections.Counter((line["workflow"], line["step"]) for line in map(json.loads, log.splitlines())
+    return collections.Counter((line["workflow_id"], line["step_id"]) for line in map(json.loads, log.splitlines())
                                if line["message"] == "a step starts")
 
 

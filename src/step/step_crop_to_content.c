@@ -40,6 +40,10 @@ static const struct step_param params[] = {
 #include <stdio.h>
 #include <string.h>
 
+/* Pixels of all frames together that are read twice and encoded within the time limit: an hour of 1280 x 720 at 25 frames a
+ * second. */
+#define VIDEO_WORK_MAX 85e9
+
 /* The box with the padding, then as much wider or higher as the shape needs, the content in its middle. */
 static struct cutout_box box_around(const struct step_run *run, const struct cutout_box *content)
 {
@@ -101,6 +105,19 @@ static struct timing timing_of(const struct video_info *info)
 {
     double rate = (double)info->rate_numerator / info->rate_denominator;
     return (struct timing){rate, (int64_t)fmax(1, llrint((double)info->duration_ms / 1000 * rate))};
+}
+
+/* Refuses what could not be done in the time that a step has. */
+static int check_work(const struct video_info *info, const char *path, struct err *err)
+{
+    const struct timing timing = timing_of(info);
+    double pixels = (double)info->width * info->height;
+    if (pixels * (double)timing.count <= VIDEO_WORK_MAX)
+        return 0;
+    return err_set(err, ERR_INVALID, path,
+                   "The video of %s is %.0f s long; of this size and rate %.0f s are taken.", path,
+                   (double)info->duration_ms / 1000,
+                   floor(VIDEO_WORK_MAX / (pixels * timing.rate)));
 }
 
 /* Everything that is content in any frame. */
@@ -174,6 +191,8 @@ static int crop_video(struct step_run *run, const struct step_input *input, stru
     int fd CLEANUP(fd) = -1;
     int rc = video_reader_new(input->fd, input->path, &reader, err);
     if (rc == 0)
+        rc = check_work(video_reader_info(reader), input->path, err);
+    if (rc == 0)
         rc = find_content(run, reader, &content, border, err);
     if (rc < 0)
         return rc;
@@ -224,6 +243,6 @@ const struct step_type step_crop_to_content = {
     .place = STEP_PLACE_MEDIA,
     .credits = 5,
     .weight = 4,
-    .timeout_s = 900,
+    .timeout_s = 3600,
     .run = STEP_RUN(run),
 };

@@ -89,6 +89,8 @@ static const struct step_param params[] = {
 
 enum { STILL_SIDE_MAX = 4096, SURVEY_FRAMES = 12 };
 #define OVERLAY_SCALE 0.6666
+/* Pixels of all frames together that are cut out within the time limit: eight minutes of 1920 x 1080 at 30 frames a second. */
+#define VIDEO_WORK_MAX 30e9
 
 /* One run of the step. */
 struct job {
@@ -315,6 +317,20 @@ static int draw_frame(struct job *job, const struct overlay *overlay, double sec
     return rc < 0 ? rc : video_writer_frame(writer, frame, err);
 }
 
+/* Refuses what could not be done in the time that a step has. */
+static int check_work(const struct job *job, const struct video_info *timing, const char *path,
+                      double length_s, struct err *err)
+{
+    double rate = (double)timing->rate_numerator / timing->rate_denominator;
+    double pixels = fmax((double)job->width * job->height, (double)timing->width * timing->height);
+    double most_s = floor(VIDEO_WORK_MAX / (pixels * rate));
+    if (length_s <= most_s)
+        return 0;
+    return err_set(err, ERR_INVALID, path,
+                   "The video of %s is %.0f s long; of this size and rate %.0f s are taken.", path,
+                   length_s, most_s);
+}
+
 /* Renders the result at the rate and for the time of `timing`, with the sound of `sound`. */
 static int render(struct job *job, const struct overlay *overlay, const struct video_info *timing,
                   double length_s, const struct video_writer_sound *sound, struct err *err)
@@ -399,13 +415,17 @@ static int run_video(struct job *job, struct err *err)
     struct video_reader *reader CLEANUP(video_reader) = NULL;
     struct cutout_box found;
     int rc = video_reader_new(job->video->fd, job->video->path, &reader, err);
+    if (rc < 0)
+        return rc;
+    const struct video_info *info = video_reader_info(reader);
+    double length_s = (double)info->duration_ms / 1000;
+    choose_frame(job, info->width, info->height);
+    rc = check_work(job, info, job->video->path, length_s, err);
     if (rc == 0)
         rc = survey(job, reader, &found, err);
     if (rc < 0)
         return rc;
-    const struct video_info *info = video_reader_info(reader);
     note_subject(job);
-    choose_frame(job, info->width, info->height);
     if (job->subject.kind == STEP_SUBJECT_NONE) {
         /* Stays whole: a mask that keeps everything. */
         job->subject.kind = STEP_SUBJECT_MASK;
@@ -423,7 +443,7 @@ static int run_video(struct job *job, struct err *err)
         step_run_note(job->run, "An MP4 holds no transparency: the background is one colour.");
     const struct overlay overlay = {.reader = reader};
     const struct video_writer_sound sound = {job->video->fd, job->video->path, 0};
-    return render(job, &overlay, info, (double)info->duration_ms / 1000, &sound, err);
+    return render(job, &overlay, info, length_s, &sound, err);
 }
 
 /* A still before a moving background. */
@@ -436,9 +456,10 @@ static int run_still_before_video(struct job *job, const struct cutout *cutout, 
     const struct video_writer_sound sound = {file->fd, file->path, job->backdrop.start_s};
     struct cutout_box box = {0};
     cutout_bounds(cutout->matte, &box);
+    double length_s = (double)info->duration_ms / 1000 - job->backdrop.start_s;
+    int rc = check_work(job, info, file->path, length_s, err);
     place(job, &box, bottom);
-    return render(job, &overlay, info, (double)info->duration_ms / 1000 - job->backdrop.start_s,
-                  &sound, err);
+    return rc < 0 ? rc : render(job, &overlay, info, length_s, &sound, err);
 }
 
 static int run_still(struct job *job, struct err *err)

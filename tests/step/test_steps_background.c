@@ -752,6 +752,64 @@ static void test_crop_faults(void **state)
     check_repeats("crop_to_content", "{'video_url':'@box.mp4'}");
 }
 
+/* --- whatever the schema allows --- */
+
+static uint32_t random_state = 20261127;
+
+static int random_below(int most)
+{
+    random_state = random_state * 1664525u + 1013904223u;
+    return (int)((uint64_t)(random_state >> 8) * (uint64_t)most >> 24);
+}
+
+static void test_any_crop(void **state)
+{
+    (void)state;
+    static const char *const shapes[] = {"21:9", "16:9", "3:2",  "4:3", "1:1",
+                                         "3:4",  "2:3",  "9:16", "9:21"};
+    for (int i = 0; i < 40; i++) {
+        char params[256];
+        int padding = random_below(80), across, down;
+        const char *shape = shapes[random_below(9)];
+        bool transparent = i % 2;
+        snprintf(params, sizeof(params),
+                 "{'image_url':'@%s.png','padding':%d,'aspect_ratio':'%s','threshold':0.%02d}",
+                 transparent ? "clear" : "border", padding, shape, 1 + random_below(60));
+        struct host *host CLEANUP(host) = run_step("crop_to_content", params);
+        int width = host->run.outputs[0].width, height = host->run.outputs[0].height;
+        int box_width = transparent ? 60 : 50, box_height = transparent ? 20 : 40;
+        assert_int_equal(sscanf(shape, "%d:%d", &across, &down), 2);
+        assert_true(width >= box_width + 2 * padding && height >= box_height + 2 * padding);
+        assert_true(width == box_width + 2 * padding || height == box_height + 2 * padding);
+        assert_true(fabs((double)width * down / across - height) < fmax(1, (double)down / across));
+        struct picture *cut CLEANUP(picture) = still_of(host, width, height);
+        check_box(cut, (width - box_width) / 2, (height - box_height) / 2, box_width, box_height,
+                  transparent ? blue : red, transparent ? clear : white, 1);
+    }
+}
+
+/* The rectangle keeps its shape and goes where it was sent, as far as that lies in the frame. */
+static void test_any_place(void **state)
+{
+    (void)state;
+    static const char *const alignments[] = {"left", "center", "right"};
+    for (int i = 0; i < 40; i++) {
+        char params[256];
+        int side = random_below(3), right = random_below(500) - 250,
+            below = random_below(300) - 150;
+        double scale = 0.1 + random_below(90) / 100.0, height = scale * 200, width = height / 2;
+        snprintf(params, sizeof(params),
+                 "{'image_url':'@alpha.png','option':'ReplaceBackground','background_url':"
+                 "'@blue.png','overlay_scale':%.2f,'alignment':'%s','x_offset':%d,'y_offset':%d}",
+                 scale, alignments[side], right, below);
+        struct host *host CLEANUP(host) = run_step("replace_background", params);
+        struct picture *laid CLEANUP(picture) = still_of(host, 300, 200);
+        check_box(laid, (int)lrint((300 - width) * side / 2) + right,
+                  (int)lrint((200 - height) / 2) + below, (int)lrint(width), (int)lrint(height),
+                  red, blue, 4);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -773,6 +831,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_crop_sides),
         cmocka_unit_test(test_crop_video),
         cmocka_unit_test(test_crop_faults),
+        cmocka_unit_test(test_any_crop),
+        cmocka_unit_test(test_any_place),
     };
     if (argc != 3 || step_process_init(&fault) < 0)
         return 2;

@@ -21,7 +21,7 @@ static void webhook_answer_secrets(struct api_call *call, bool rotate)
     int rc = store_wait_finish(&wait, &err);
     if (rc == 0)
         rc = store_webhook_secrets(store, call->arena, call->customer, secrets, &count, &err);
-    if (rc < 0) {
+    if (rc != 0) {
         reply_error(call, &err);
         return;
     }
@@ -170,7 +170,7 @@ static void webhook_redeliver(struct api_call *call)
     int rc = store_wait_finish(&wait, &err);
     if (rc == 0)
         rc = store_webhook_get(store, call->arena, call->customer, call->values[0], &webhook, &err);
-    if (rc < 0) {
+    if (rc != 0) {
         reply_error(call, &err);
         return;
     }

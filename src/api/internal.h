@@ -88,12 +88,12 @@ const struct plan_template *template_read_definition(struct api_call *call,
 
 /* A task as an event shows it; a new reference. */
 json_t *render_task(struct arena *a, const struct api *api, const char *base,
-                    const struct store_workflow_full *workflow, const struct store_task *task);
+                    const struct store_workflow_full *full, const struct store_task *task);
 /* The base of URLs in this answer. */
 const char *render_base(struct api_call *call);
 /* The object; a new reference. */
 json_t *render_workflow_object(struct arena *a, const struct api *api, const char *base,
-                               const struct store_workflow_full *workflow);
+                               const struct store_workflow_full *full);
 /* {"data": {...}} as text in the arena. */
 char *render_workflow(struct arena *a, const struct api *api, const char *base,
                       const struct store_workflow_full *workflow, size_t *ret_size);

@@ -236,7 +236,8 @@ static void render_object(struct buffer *b, struct arena *a, const struct api *a
     render_text(b, "processing_status", store_status_text(workflow->status));
     render_integer(b, "progress_percentage", workflow->progress);
     render_integer(b, "used_credits", workflow->used_credits);
-    render_integer(b, "total_duration", final ? total_ms : 0);
+    /* The clock may have been set back in between. */
+    render_integer(b, "total_duration", final && total_ms > 0 ? total_ms : 0);
     render_text(b, "event_id", workflow->event_id);
     render_text(b, "webhook_url", workflow->webhook_url);
     render_text(b, "rating", workflow->rating);

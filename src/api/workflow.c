@@ -40,7 +40,8 @@ void workflow_answer(struct api_call *call, const char *workflow_id)
     if (!workflow_find(call, call->arena, workflow_id, &full))
         return;
     const char *text = render_workflow(call->arena, api, base, full, &size);
-    if (!full->workflow.parent_id) /* a child run goes with its parent, of which the cache hears alone */
+    if (!full->workflow
+             .parent_id) /* a child run goes with its parent, of which the cache hears alone */
         cache_put(api->cache, workflow_id, call->customer, base, ticket, text, size);
     reply_text(call, 200, text, size);
 }

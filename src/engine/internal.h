@@ -321,7 +321,7 @@ struct engine {
     struct webhook_host *webhook_ready_first, *webhook_ready_last;
     struct webhook *webhooks_out;
     int webhook_count, webhook_in_flight;
-    int webhook_saving; /* outcomes that the store has not answered for */
+    int webhook_saving;           /* outcomes that the store has not answered for */
     engine_render webhook_render; /* NULL: webhooks wait in the store */
     void *webhook_context;
 

@@ -375,7 +375,7 @@ static void run_fill_task(struct arena *a, const struct task *task, struct store
     };
 }
 
-static void run_collect_blobs(const struct task *task, const char **blobs, size_t *count)
+static void run_collect_blobs(const struct task *task, struct store_blob *blobs, size_t *count)
 {
     size_t index;
     const json_t *result;
@@ -383,7 +383,7 @@ static void run_collect_blobs(const struct task *task, const char **blobs, size_
     {
         const char *blob = json_member_string(result, "blob");
         if (blob)
-            blobs[(*count)++] = blob;
+            blobs[(*count)++] = (struct store_blob){blob, json_member_integer(result, "size", 0)};
     }
 }
 
@@ -432,7 +432,7 @@ static void run_commit(struct run *run, size_t dirty, size_t results)
 {
     CLEANUP(arena) struct arena *a = arena_new();
     struct store_task *rows = arena_array(a, dirty, sizeof(*rows));
-    const char **blobs = arena_array(a, results, sizeof(*blobs));
+    struct store_blob *blobs = arena_array(a, results, sizeof(*blobs));
     size_t blob_count = 0;
     run->in_commit = mem_resize(run->in_commit, dirty, sizeof(struct task *));
     run->in_commit_count = 0;

@@ -18,11 +18,22 @@ struct input_op {
 
 /* --- blobs in use ------------------------------------------------------------------------------- */
 
-int store_blob_use(struct store *store, const char *workflow_id, const char *sha256,
+int store_blob_use(struct store *store, const char *workflow_id, const char *sha256, int64_t size,
                    struct err *err)
 {
-    return db_run(store->writer, QUERY_BLOB_USE, DB_VALUES(DB_TEXT(workflow_id), DB_TEXT(sha256)),
-                  NULL, err);
+    int64_t added = 0;
+    int rc = db_run(store->writer, QUERY_BLOB_USE,
+                    DB_VALUES(DB_TEXT(workflow_id), DB_TEXT(sha256), DB_INT(size)), &added, err);
+    if (rc == 0 && added > 0 && size > 0)
+        rc = db_run(store->writer, QUERY_STORAGE_MOVE_OF_WORKFLOW,
+                    DB_VALUES(DB_TEXT(workflow_id), DB_INT(size)), NULL, err);
+    return rc;
+}
+
+int store_storage_bytes(struct store *store, const char *customer, int64_t *ret_bytes,
+                        struct err *err)
+{
+    return store_read_int(store, QUERY_STORAGE_OF, DB_VALUES(DB_TEXT(customer)), ret_bytes, err);
 }
 
 int store_blob_used(struct store *store, const char *sha256, bool *ret_used, struct err *err)
@@ -45,7 +56,7 @@ static int input_run(struct store *store, struct store_op *op, struct err *err)
                               DB_TEXT(input->content_type), DB_INT(clock_wall_us())),
                     NULL, err);
     if (rc == 0)
-        rc = store_blob_use(store, input->workflow_id, input->sha256, err);
+        rc = store_blob_use(store, input->workflow_id, input->sha256, input->size, err);
     return rc;
 }
 
@@ -74,11 +85,15 @@ int store_input_find(struct store *store, struct arena *a, const char *workflow_
 static int asset_run(struct store *store, struct store_op *op, struct err *err)
 {
     const struct store_asset *asset = &((const struct asset_op *)op)->asset;
-    return db_run(store->writer, QUERY_ASSET_ADD,
-                  DB_VALUES(DB_TEXT(asset->id), DB_TEXT(asset->customer), DB_TEXT(asset->sha256),
-                            DB_TEXT(asset->content_type), DB_TEXT(asset->name), DB_INT(asset->size),
-                            DB_INT(asset->created_at)),
-                  NULL, err);
+    int rc = db_run(store->writer, QUERY_ASSET_ADD,
+                    DB_VALUES(DB_TEXT(asset->id), DB_TEXT(asset->customer), DB_TEXT(asset->sha256),
+                              DB_TEXT(asset->content_type), DB_TEXT(asset->name),
+                              DB_INT(asset->size), DB_INT(asset->created_at)),
+                    NULL, err);
+    if (rc == 0)
+        rc = db_run(store->writer, QUERY_STORAGE_MOVE,
+                    DB_VALUES(DB_TEXT(asset->customer), DB_INT(asset->size)), NULL, err);
+    return rc;
 }
 
 void store_asset_add(struct store *store, const struct store_asset *asset, store_done done,
@@ -173,9 +188,12 @@ struct asset_delete_op {
 static int asset_delete_run(struct store *store, struct store_op *op, struct err *err)
 {
     const struct asset_delete_op *delete = (const struct asset_delete_op *)op;
-    int64_t changes;
+    int64_t changes = 0;
     int rc =
-        db_run(store->writer, QUERY_ASSET_DELETE, DB_VALUES(DB_TEXT(delete->id)), &changes, err);
+        db_run(store->writer, QUERY_STORAGE_LEAVE_ASSET, DB_VALUES(DB_TEXT(delete->id)), NULL, err);
+    if (rc == 0)
+        rc = db_run(store->writer, QUERY_ASSET_DELETE, DB_VALUES(DB_TEXT(delete->id)), &changes,
+                    err);
     if (rc == 0 && changes == 0)
         return err_set(err, ERR_NOT_FOUND, NULL, "There is no such asset.");
     return rc;

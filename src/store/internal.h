@@ -101,7 +101,7 @@ int store_replay_put(struct store *store, const char *customer, const struct sto
 int store_webhook_add(struct store *store, const char *workflow_id, const char *webhook_id,
                       enum store_status status, struct err *err);
 
-int store_blob_use(struct store *store, const char *workflow_id, const char *sha256,
+int store_blob_use(struct store *store, const char *workflow_id, const char *sha256, int64_t size,
                    struct err *err);
 
 /* --- reading ------------------------------------------------------------------------------------ */

@@ -206,6 +206,11 @@ void store_replay_answer(struct store *store, const char *customer, const char *
 /* Removes those whose time is over. */
 void store_replay_forget(struct store *store, store_done done, void *context);
 
+struct store_blob {
+    const char *sha256;
+    int64_t size; /* bytes */
+};
+
 /* One step of the engine, atomically. Fields that do not change repeat the old value. */
 struct store_transition {
     const char *workflow_id;
@@ -225,7 +230,7 @@ struct store_transition {
     const char *ledger_note;
     const char *
         webhook_id; /* NULL, or a new id: with a final status a delivery for the workflow's receiver is added */
-    const char *const *blobs; /* hashes that this workflow uses from now on */
+    const struct store_blob *blobs; /* that this workflow uses from now on */
     size_t blob_count;
 };
 
@@ -280,6 +285,10 @@ struct store_blobs {
  * ERR_CONFLICT while it is not final. */
 void store_workflow_delete(struct store *store, const char *customer, const char *workflow_id,
                            struct store_blobs *ret_blobs, store_done done, void *context);
+
+/* How many of a customer are not final; counting stops at `most`. */
+int store_workflow_count_unfinished(struct store *store, const char *customer, int64_t most,
+                                    int64_t *ret_count, struct err *err);
 
 /* Ids of all that are not final, oldest first: what a starting engine takes up. */
 int store_workflow_unfinished(struct store *store, struct arena *a, const char *const **ret_ids,
@@ -442,6 +451,10 @@ typedef void (*store_fault_visit)(void *context, const char *object, const char 
 /* Checks every rule that holds for what is stored and calls `visit` for each breach. */
 int store_verify(struct store *store, store_fault_visit visit, void *context,
                  struct store_check_counts *ret_counts, struct err *err);
+
+/* What is kept for a customer: the sizes of its assets and of the files of its workflows, each use counted. ERR_NOT_FOUND. */
+int store_storage_bytes(struct store *store, const char *customer, int64_t *ret_bytes,
+                        struct err *err);
 
 /* Whether any row still uses a blob: for sweeps and fsck. */
 int store_blob_used(struct store *store, const char *sha256, bool *ret_used, struct err *err);

@@ -232,7 +232,7 @@ static int transition_run(struct store *store, struct store_op *op, struct err *
     if (rc == 0 && t->webhook_id && t->status >= STORE_SUCCESS)
         rc = store_webhook_add(store, t->workflow_id, t->webhook_id, t->status, err);
     for (size_t i = 0; rc == 0 && i < t->blob_count; i++)
-        rc = store_blob_use(store, t->workflow_id, t->blobs[i], err);
+        rc = store_blob_use(store, t->workflow_id, t->blobs[i].sha256, t->blobs[i].size, err);
     op->changed_id = t->workflow_id;
     op->changed_revision = t->expected_revision + 1;
     return rc;
@@ -279,9 +279,11 @@ void store_workflow_transition(struct store *store, const struct store_transitio
     t->ledger_note = store_op_text(op, transition->ledger_note);
     t->webhook_id = store_op_text(op, transition->webhook_id);
     transition_copy_tasks(op, transition, t);
-    const char **blobs = arena_array(op->arena, transition->blob_count, sizeof(*blobs));
-    for (size_t i = 0; i < transition->blob_count; i++)
-        blobs[i] = store_op_text(op, transition->blobs[i]);
+    struct store_blob *blobs = arena_array(op->arena, transition->blob_count, sizeof(*blobs));
+    for (size_t i = 0; i < transition->blob_count; i++) {
+        blobs[i].sha256 = store_op_text(op, transition->blobs[i].sha256);
+        blobs[i].size = transition->blobs[i].size;
+    }
     t->blobs = blobs;
     store_op_submit(store, op);
 }

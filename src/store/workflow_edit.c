@@ -150,6 +150,9 @@ static int delete_run(struct store *store, struct store_op *op, struct err *err)
     int64_t changes = 0;
     int rc = delete_collect(store, delete, err);
     if (rc == 0)
+        rc = db_run(store->writer, QUERY_STORAGE_LEAVE_WORKFLOW,
+                    DB_VALUES(DB_TEXT(delete->workflow_id), DB_TEXT(delete->customer)), NULL, err);
+    if (rc == 0)
         rc = db_run(store->writer, QUERY_WORKFLOW_DELETE,
                     DB_VALUES(DB_TEXT(delete->workflow_id), DB_TEXT(delete->customer)), &changes,
                     err);

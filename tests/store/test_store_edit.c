@@ -46,7 +46,7 @@ static void end(struct fixture *f, const char *id, enum store_status status)
          .attempt = 1,
          .reason = "r"},
     };
-    static const char *const blobs[] = {"aa", "bb"};
+    static const struct store_blob blobs[] = {{"aa", 100}, {"bb", 10}};
     struct store_transition t = {.workflow_id = id,
                                  .expected_revision = 1,
                                  .status = STORE_PROCESSING,
@@ -248,6 +248,7 @@ static void test_a_deletion_takes_all_rows_and_tells_the_blobs(void **state)
     struct store_blobs blobs;
     struct store_workflow_full *full;
     const char *sha256;
+    int64_t storage;
     bool used;
     make(f, ids, 2);
     assert_int_equal(delete_one(f, "acme", ids[0], &blobs), ERR_CONFLICT);
@@ -255,12 +256,16 @@ static void test_a_deletion_takes_all_rows_and_tells_the_blobs(void **state)
     struct store_transition t = {.workflow_id = ids[1],
                                  .expected_revision = 1,
                                  .status = STORE_PROCESSING,
-                                 .blobs = (const char *const[]){"aa"},
+                                 .blobs = (const struct store_blob[]){{"aa", 100}},
                                  .blob_count = 1};
     assert_int_equal(fixture_transition(f->store, &t), 0);
+    assert_int_equal(store_storage_bytes(f->store, "acme", &storage, NULL), 0);
+    assert_int_equal(storage, 210);
     assert_int_equal(delete_one(f, "other", ids[0], &blobs), ERR_NOT_FOUND);
     assert_int_equal(delete_one(f, "acme", "none", &blobs), ERR_NOT_FOUND);
     assert_int_equal(delete_one(f, "acme", ids[0], &blobs), 0);
+    assert_int_equal(store_storage_bytes(f->store, "acme", &storage, NULL), 0);
+    assert_int_equal(storage, 100); /* of the other one */
     assert_int_equal(blobs.count, 2);
     assert_string_equal(blobs.hashes[0], "aa");
     assert_string_equal(blobs.hashes[1], "bb");
@@ -292,12 +297,13 @@ static void test_a_deletion_takes_the_children(void **state)
         w.parent_step = i > 0 ? "sub" : NULL;
         w.parent_item = 3;
         assert_int_equal(fixture_create(f->store, &w), 0);
-        struct store_transition t = {.workflow_id = ids[i],
-                                     .expected_revision = 1,
-                                     .status = STORE_SUCCESS,
-                                     .progress = 100,
-                                     .blobs = (const char *const[]){"aa", i == 2 ? "cc" : "bb"},
-                                     .blob_count = 2};
+        struct store_transition t = {
+            .workflow_id = ids[i],
+            .expected_revision = 1,
+            .status = STORE_SUCCESS,
+            .progress = 100,
+            .blobs = (const struct store_blob[]){{"aa", 100}, {i == 2 ? "cc" : "bb", 10}},
+            .blob_count = 2};
         assert_int_equal(fixture_transition(f->store, &t), 0);
     }
     assert_null(fixture_get(f, ids[0])->workflow.parent_id);

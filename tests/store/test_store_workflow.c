@@ -291,7 +291,7 @@ static void test_blobs_inputs_and_assets(void **state)
     fixture_credit(f->store, "acme", 1);
     const struct store_workflow w = fixture_workflow(id, "acme", 0);
     assert_int_equal(fixture_create(f->store, &w), 0);
-    const char *blobs[] = {hashes[0], hashes[0]};
+    const struct store_blob blobs[] = {{hashes[0], 7}, {hashes[0], 7}};
     const struct store_transition t = {.workflow_id = id,
                                        .expected_revision = 1,
                                        .status = STORE_PROCESSING,

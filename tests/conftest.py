@@ -67,7 +67,7 @@ class Server:
 
     def start(self, wait_ready=True):
         command = [*self.prefix, str(self.program), "serve", "--listen", "127.0.0.1:0", "--data", str(self.folder),
-                   "--log-level", "debug", *self.flags]
+                   "--log-level", "debug", "--rate", "100000", "--rate-burst", "100000", *self.flags]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.environment)
         for line in self.process.stdout:

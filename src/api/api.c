@@ -1,5 +1,6 @@
 #include "api/internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
 
@@ -105,6 +106,8 @@ static bool api_head(void *context, struct http_request *request, struct http_bo
         return false;
     }
     int rc = call->endpoint->access == API_KEY ? auth_check(call->api->auth, call, &err) : 0;
+    if (rc == 0 && call->limit)
+        rc = limits_take_request(call, &err);
     if (rc == 0)
         rc = api_plan_body(call, ret_plan, &err);
     if (rc < 0)
@@ -169,6 +172,20 @@ static void api_log(void *context, const struct http_request *request, int statu
              http_request_id(request), NULL);
 }
 
+static void api_replays_forgotten(void *context, int rc, const struct err *err)
+{
+    (void)context;
+    if (rc < 0)
+        log_line(LOG_WARNING, "old answers could not be removed", "reason", err->message, NULL);
+}
+
+static void api_forget_replays(struct api *api)
+{
+    const int64_t hour_us = INT64_C(3600) * 1000000;
+    store_replay_forget(api->settings.store, api_replays_forgotten, NULL);
+    wait_chore(api->room, WAIT_CHORE_REPLAYS, api_forget_replays, clock_monotonic_us() + hour_us);
+}
+
 static void api_changed(void *context, const char *workflow_id, int64_t revision)
 {
     struct api *api = context;
@@ -204,15 +221,17 @@ int api_new(const struct api_settings *settings, struct api **ret_api, struct er
 {
     struct api *api = mem_alloc(sizeof(*api));
     api->settings = *settings;
-    api->auth = auth_new(settings->store);
+    api->auth = auth_new(api);
     api->cache = cache_new(settings->media_url_life_s);
     api->once = once_new();
     api->sweep = sweep_new();
+    api->limits = limits_new();
     int rc = wait_new(api, &api->room, err);
     if (rc == 0) {
         const struct http_application application = {
             .context = api, .head = api_head, .body = api_body, .fault = api_fault, .log = api_log};
         store_subscribe(settings->store, api_changed, api);
+        wait_chore(api->room, WAIT_CHORE_REPLAYS, api_forget_replays, clock_monotonic_us() + 1);
         rc = http_server_new(&settings->http, &application, &api->server, err);
         if (rc < 0)
             wait_stop(api->room);
@@ -247,6 +266,7 @@ void api_free(struct api *api)
     wait_free(api->room);
     once_free(api->once);
     sweep_free(api->sweep);
+    limits_free(api->limits);
     cache_free(api->cache);
     auth_free(api->auth);
     free(api->own_url);

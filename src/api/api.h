@@ -28,7 +28,12 @@ struct api_settings {
     uint64_t json_bytes_max;  /* of a request body */
     uint64_t asset_bytes_max; /* of an uploaded file */
     int media_url_life_s;
-    int waits_max; /* requests that wait for a workflow at the same time */
+    int waits_max; /* requests that wait for a workflow or listen to one at the same time */
+    int waits_per_key;
+    int rate;                   /* requests a second of a key */
+    int rate_burst;             /* and how many at once */
+    int64_t in_flight;          /* workflows of a customer that have not ended */
+    uint64_t storage_bytes_max; /* of a customer; 0: any */
 };
 
 /* Starts to listen. Before the store's first write, for the subscription. */

@@ -15,9 +15,11 @@ enum { AUTH_SLOTS = 1024, AUTH_CHECK_US = 500 * 1000, AUTH_KEY_MAX = 256, AUTH_T
 struct auth_slot {
     char sha256[SHA256_HEX_SIZE]; /* "" when empty */
     char *customer, *user;
+    struct limit *limit;
 };
 
 struct auth {
+    struct api *api;
     struct store *store;
     pthread_mutex_t lock;
     struct auth_slot slots[AUTH_SLOTS]; /* under lock, as all below */
@@ -25,10 +27,11 @@ struct auth {
     int64_t version;
 };
 
-struct auth *auth_new(struct store *store)
+struct auth *auth_new(struct api *api)
 {
     struct auth *auth = mem_alloc(sizeof(*auth));
-    auth->store = store;
+    auth->api = api;
+    auth->store = api->settings.store;
     pthread_mutex_init(&auth->lock, NULL);
     return auth;
 }
@@ -82,12 +85,14 @@ static bool auth_find_kept(struct auth *auth, const char *sha256, struct api_cal
     if (found) {
         call->customer = arena_strdup(call->arena, slot->customer);
         call->user = arena_strdup(call->arena, slot->user);
+        call->limit = slot->limit;
     }
     pthread_mutex_unlock(&auth->lock);
     return found;
 }
 
-static void auth_keep(struct auth *auth, const char *sha256, const struct store_key *key)
+static void auth_keep(struct auth *auth, const char *sha256, const struct store_key *key,
+                      struct limit *limit)
 {
     pthread_mutex_lock(&auth->lock);
     struct auth_slot *slot = auth_slot(auth, sha256);
@@ -96,6 +101,7 @@ static void auth_keep(struct auth *auth, const char *sha256, const struct store_
     memcpy(slot->sha256, sha256, SHA256_HEX_SIZE);
     slot->customer = mem_strdup(key->customer);
     slot->user = mem_strdup(key->user);
+    slot->limit = limit;
     pthread_mutex_unlock(&auth->lock);
 }
 
@@ -140,7 +146,8 @@ int auth_check(struct auth *auth, struct api_call *call, struct err *err)
             return err_set_default(err, ERR_UNAUTHORIZED);
         if (rc < 0)
             return rc;
-        auth_keep(auth, sha256, key);
+        call->limit = limits_key(auth->api, sha256);
+        auth_keep(auth, sha256, key, call->limit);
         call->customer = key->customer;
         call->user = key->user;
     }

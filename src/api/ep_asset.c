@@ -61,6 +61,8 @@ static void asset_publish(struct api_call *call)
     struct err err;
     int rc = asset_sniff(call, &type, &err);
     if (rc == 0)
+        rc = limits_check_storage(call, http_request_body_size(call->request), &err);
+    if (rc == 0)
         rc = blob_publish(call->api->settings.blobs, call->upload_fd, sha256, &size, &err);
     if (rc < 0) {
         reply_error(call, &err);

@@ -222,6 +222,7 @@ void ep_event_stream(struct api_call *call)
     }
     struct listener *listener = mem_alloc(sizeof(*listener));
     listener->member.look = event_look;
+    listener->member.limit = call->limit;
     listener->api = call->api;
     listener->call = call;
     listener->base = mem_strdup(render_base(call));

@@ -226,6 +226,8 @@ static void workflow_check_and_create(struct api_call *call)
     workflow_check_limit(call, &workflow, &faults);
     if (faults.error_count > 0)
         reply_faults(call, "body", &faults);
+    else if (limits_check_storage(call, 0, &err) < 0 || limits_take_workflow(call, &err) < 0)
+        reply_error(call, &err);
     else
         workflow_create(call, &workflow);
 }

@@ -32,6 +32,7 @@ struct api_call {
     const char *values[API_PATH_VALUES_MAX]; /* of the braces, in order */
     const char *customer, *user;             /* NULL without a key */
     const char *client_type;                 /* NULL when the client did not say */
+    struct limit *limit;                     /* of the key, NULL without one */
     json_t *body;                            /* JSON endpoints; owned by the arena */
     int upload_fd;                           /* UPLOAD endpoints, else -1; closed with the arena */
     struct once_ticket *once;                /* NULL without an Idempotency-Key */
@@ -48,11 +49,30 @@ const struct api_endpoint *route_find(struct arena *a, const char *method, const
 /* --- keys --- */
 
 struct auth;
-struct auth *auth_new(struct store *store);
+struct auth *auth_new(struct api *api);
 void auth_free(struct auth *auth);
-/* Fills customer, user and client type from the headers. ERR_UNAUTHORIZED, ERR_BAD_REQUEST (a text that is none),
+/* Fills customer, user, client type and limit from the headers. ERR_UNAUTHORIZED, ERR_BAD_REQUEST (a text that is none),
  * ERR_STORAGE. */
 int auth_check(struct auth *auth, struct api_call *call, struct err *err);
+
+/* --- limits of keys and customers --- */
+
+struct limit;
+struct limits;
+struct limits *limits_new(void);
+void limits_free(struct limits *limits);                           /* NULL allowed */
+struct limit *limits_key(struct api *api, const char *key_sha256); /* lives as long as the API */
+/* One request of call->limit, one workflow of the customer, this much more of its storage. ERR_RATE_LIMITED, ERR_TOO_LARGE,
+ * ERR_STORAGE. */
+int limits_take_request(struct api_call *call, struct err *err);
+int limits_take_workflow(struct api_call *call, struct err *err);
+int limits_check_storage(struct api_call *call, uint64_t more_bytes, struct err *err);
+/* One more that waits, or less. Under the lock of the room. */
+int limits_take_wait(struct api *api, struct limit *limit, struct err *err);
+void limits_give_wait(struct limit *limit);
+/* What goes with a 429: Retry-After and the state of the bucket. Returns how many. */
+enum { LIMITS_HEADERS = 4 };
+size_t limits_headers(struct api_call *call, struct http_header headers[LIMITS_HEADERS]);
 
 /* --- answers --- */
 
@@ -131,6 +151,7 @@ struct wait_view {
 /* Somebody who is shown a workflow whenever it may have changed. First member of the owner's record. */
 struct wait_member {
     struct wait_member *next; /* the room's */
+    struct limit *limit;      /* of the key that it counts for */
     int64_t until;            /* monotonic us: looked at then in any case; set again by look() */
     /* On the room's thread. False: it has left, and freed itself. */
     bool (*look)(struct wait_member *member, struct wait_view *view);
@@ -150,7 +171,7 @@ void wait_changed(struct wait_room *room,
 void wait_run(struct wait_room *room, void (*work)(struct api_call *call), struct api_call *call);
 
 /* What the room does beside: one of each kind, on its thread, not before `at` (monotonic us). Any thread. */
-enum wait_chore_kind { WAIT_CHORE_SWEEP, WAIT_CHORE_RETENTION, WAIT_CHORES };
+enum wait_chore_kind { WAIT_CHORE_SWEEP, WAIT_CHORE_REPLAYS, WAIT_CHORES };
 void wait_chore(struct wait_room *room, enum wait_chore_kind kind, void (*chore)(struct api *api),
                 int64_t at);
 
@@ -213,6 +234,7 @@ struct api {
     struct once *once;
     struct sweep *sweep;
     char *own_url; /* base of media URLs where no request says one */
+    struct limits *limits;
 };
 
 /* The handlers. */

@@ -6,15 +6,18 @@ static const char reply_content_type[] = "application/json";
 
 void reply_text(struct api_call *call, int status, const char *json_text, size_t size)
 {
-    static const struct http_header retry_after[] = {{"Retry-After", "1"}};
+    struct http_header headers[LIMITS_HEADERS] = {{"Retry-After", "1"}};
+    size_t count = status == 429 ? limits_headers(call, headers) : 0;
+    if (count == 0 && (status == 429 || status == 503))
+        count = 1;
     http_reply(call->request, &(struct http_response){
                                   .status = status,
                                   .content_type = reply_content_type,
                                   .body = json_text,
                                   .body_size = size,
                                   .file_fd = -1,
-                                  .headers = retry_after,
-                                  .header_count = status == 429 || status == 503,
+                                  .headers = headers,
+                                  .header_count = count,
                               });
 }
 

@@ -100,7 +100,9 @@ int wait_join(struct wait_room *room, struct wait_member *member, const char *wo
 {
     pthread_mutex_lock(&room->lock);
     bool full = room->stopping || room->members >= room->api->settings.waits_max;
-    if (!full) {
+    int rc = full ? err_set(err, ERR_RATE_LIMITED, NULL, "Too many requests wait already.")
+                  : limits_take_wait(room->api, member->limit, err);
+    if (rc == 0) {
         struct topic **place = topic_place(room, workflow_id);
         if (!*place) {
             *place = mem_alloc(sizeof(**place));
@@ -113,14 +115,14 @@ int wait_join(struct wait_room *room, struct wait_member *member, const char *wo
         topic_mark(room, *place); /* it may have changed between the caller's read and now */
     }
     pthread_mutex_unlock(&room->lock);
-    return full ? err_set(err, ERR_RATE_LIMITED, NULL, "Too many requests wait already.") : 0;
+    return rc;
 }
 
 /* --- the thread ---------------------------------------------------------------------------------- */
 
 /* Shows the workflow to the members; those that stay. */
 static struct wait_member *members_look(struct wait_room *room, const char *id,
-                                        struct wait_member *members, int *ret_left)
+                                        struct wait_member *members)
 {
     CLEANUP(arena) struct arena *a = arena_new();
     struct store_workflow_full *full;
@@ -130,9 +132,13 @@ static struct wait_member *members_look(struct wait_room *room, const char *id,
         view.full = full;
     while (members) {
         struct wait_member *member = members;
+        struct limit *limit = member->limit;
         members = member->next;
         if (!member->look(member, &view)) {
-            ++*ret_left;
+            pthread_mutex_lock(&room->lock);
+            room->members--;
+            limits_give_wait(limit);
+            pthread_mutex_unlock(&room->lock);
             continue;
         }
         member->next = kept;
@@ -145,12 +151,10 @@ static struct wait_member *members_look(struct wait_room *room, const char *id,
 static void topic_look(struct wait_room *room, struct topic *topic)
 {
     struct wait_member *members = topic->members;
-    int left = 0;
     topic->members = NULL;
     pthread_mutex_unlock(&room->lock);
-    members = members_look(room, topic->id, members, &left);
+    members = members_look(room, topic->id, members);
     pthread_mutex_lock(&room->lock);
-    room->members -= left;
     while (members) {
         struct wait_member *member = members;
         members = member->next;
@@ -360,6 +364,7 @@ int wait_add(struct wait_room *room, struct api_call *call, const char *workflow
 {
     struct waiter *waiter = mem_alloc(sizeof(*waiter));
     waiter->member.look = waiter_look;
+    waiter->member.limit = call->limit;
     waiter->member.until = clock_monotonic_us() + (int64_t)seconds * 1000000;
     waiter->call = call;
     waiter->answer = answer;

@@ -125,6 +125,11 @@ static int serve_start(struct cmd *cmd, struct home *home, const struct http_set
         .asset_bytes_max = (uint64_t)option_integer(options, PARAM_ASSET_BYTES),
         .media_url_life_s = (int)option_integer(options, PARAM_MEDIA_URL_LIFE),
         .waits_max = (int)option_integer(options, PARAM_WAITS),
+        .waits_per_key = (int)option_integer(options, PARAM_WAITS_PER_KEY),
+        .rate = (int)option_integer(options, PARAM_RATE),
+        .rate_burst = (int)option_integer(options, PARAM_RATE_BURST),
+        .in_flight = option_integer(options, PARAM_IN_FLIGHT),
+        .storage_bytes_max = (uint64_t)option_integer(options, PARAM_STORAGE_BYTES),
     };
     int rc = engine_new(&engine_settings, ret_engine, err);
     api_settings.engine = *ret_engine;

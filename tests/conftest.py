@@ -104,6 +104,12 @@ class Server:
             assert not report, report[0][:5000]
         return self.process.returncode if self.process else None
 
+    def prove(self):
+        """Whatever a test did, what is left in the folder adds up."""
+        if (self.folder / "reeld.db").exists():
+            proof = json.loads(self.command("fsck", "--json").stdout)
+            assert proof.get("ok"), proof
+
     def request(self, method, path, **arguments):
         headers = {"X-Api-Key": self.key, **arguments.pop("headers", {})}
         return requests.request(method, self.base + path, headers=headers, timeout=arguments.pop("timeout", 120),
@@ -176,6 +182,7 @@ def server(scratch):
     yield running
     status = running.stop()
     assert status == 0, running.log.read_text()[-3000:]
+    running.prove()
 
 
 @pytest.fixture
@@ -191,6 +198,7 @@ def new_server(tmp_path):
     yield start
     for running in started:
         running.stop()
+        running.prove()
 
 
 class QuietFiles(http.server.SimpleHTTPRequestHandler):

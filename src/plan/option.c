@@ -5,13 +5,6 @@
 
 static const char option_blanks[] = " \t\r\n";
 
-enum {
-    OPTION_LENGTH_MAX = 5000,
-    OPTION_ITEMS_MAX = 64,
-    OPTION_VALUES_MAX = 500,
-    OPTION_GRID_CELLS_MAX = 16
-};
-
 static const char *const option_names[OPTION_COMPONENT_COUNT] = {
     "text",  "textarea", "list",   "number", "toggle", "select", "multiselect",
     "color", "image",    "images", "video",  "videos", "audio",  "grid"};
@@ -72,7 +65,7 @@ static size_t option_characters(const char *text)
 static bool option_text_ok(const struct plan_option *option, const json_t *value, const char *path,
                            struct plan_faults *faults)
 {
-    size_t most = option->max_length ? (size_t)option->max_length : OPTION_LENGTH_MAX;
+    size_t most = option->max_length ? (size_t)option->max_length : PLAN_OPTION_LENGTH_MAX;
     if (!json_is_string(value)) {
         plan_fault_add(faults, path, 0, "type_error", "%s is a text, not a %s.", option->key,
                        json_type_name(value));
@@ -126,7 +119,7 @@ static bool option_reference_ok(const struct plan_option *option, const json_t *
 static bool option_grid_ok(const char *text)
 {
     return text[0] >= '1' && text[0] <= '8' && text[1] == 'x' && text[2] >= '1' && text[2] <= '8' &&
-           text[3] == '\0' && (text[0] - '0') * (text[2] - '0') <= OPTION_GRID_CELLS_MAX;
+           text[3] == '\0' && (text[0] - '0') * (text[2] - '0') <= PLAN_GRID_CELLS_MAX;
 }
 
 static bool option_color_ok(const char *text)
@@ -146,7 +139,7 @@ static bool option_form_ok(const struct plan_option *option, const json_t *value
     if (option->component == OPTION_GRID && !option_grid_ok(text)) {
         plan_fault_add(faults, path, 0, "value_error",
                        "%s is WxH with 1 to 8 each and at most %d cells, such as 2x2.", option->key,
-                       OPTION_GRID_CELLS_MAX);
+                       PLAN_GRID_CELLS_MAX);
         return false;
     }
     if (option->component == OPTION_COLOR && !option_color_ok(text)) {
@@ -224,7 +217,7 @@ static bool option_item_ok(const struct plan_option *option, const json_t *item,
 static json_t *option_check_list(const struct plan_option *option, const json_t *value,
                                  const char *path, struct plan_faults *faults)
 {
-    size_t most = option->max_items ? (size_t)option->max_items : OPTION_ITEMS_MAX;
+    size_t most = option->max_items ? (size_t)option->max_items : PLAN_OPTION_ITEMS_MAX;
     size_t before = faults->error_count, index;
     json_t *item;
     json_t *list;
@@ -319,9 +312,9 @@ static void option_read_values(struct plan_template *t, const json_t *definition
                               : "Only select and multiselect have values.");
         return;
     }
-    if (json_array_size(values) > OPTION_VALUES_MAX) {
+    if (json_array_size(values) > PLAN_OPTION_VALUES_MAX) {
         plan_fault_add(faults, place, 0, "too_long", "values has at most %d items.",
-                       OPTION_VALUES_MAX);
+                       PLAN_OPTION_VALUES_MAX);
         return;
     }
     const char **texts = arena_array(t->arena, json_array_size(values), sizeof(*texts));
@@ -431,9 +424,10 @@ bool option_read(struct plan_template *t, const json_t *definition, const char *
     option_check_members(definition, path, faults);
     option->required = json_member_bool(definition, "required", false);
     option_read_range(definition, path, option, faults);
-    option_read_limit(definition, "max_length", path, OPTION_LENGTH_MAX, &option->max_length,
+    option_read_limit(definition, "max_length", path, PLAN_OPTION_LENGTH_MAX, &option->max_length,
                       faults);
-    option_read_limit(definition, "max_items", path, OPTION_ITEMS_MAX, &option->max_items, faults);
+    option_read_limit(definition, "max_items", path, PLAN_OPTION_ITEMS_MAX, &option->max_items,
+                      faults);
     option_read_values(t, definition, path, option, faults);
     const json_t *otherwise = json_object_get(definition, "default");
     if (faults->error_count == before && otherwise && !json_is_null(otherwise)) {

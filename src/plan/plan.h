@@ -26,7 +26,16 @@ enum {
     PLAN_OUTPUTS_MAX = 64,
     PLAN_FAN_OUT_MAX = 16,
     PLAN_EXTENDS_DEPTH_MAX = 8, /* bases behind each other */
-    PLAN_FAULTS_MAX = 200
+    PLAN_FAULTS_MAX = 200,
+    PLAN_OPTION_LENGTH_MAX = 5000, /* characters */
+    PLAN_OPTION_ITEMS_MAX = 64,
+    PLAN_OPTION_VALUES_MAX = 500,
+    PLAN_GRID_CELLS_MAX = 16,
+    PLAN_ATTEMPTS_MAX = 20,
+    PLAN_DELAY_S_MAX = 3600,
+    PLAN_BACKOFF_MAX = 10,
+    PLAN_TIMEOUT_S_MAX = 86400,
+    PLAN_CREDITS_MAX = 1000000
 };
 
 /* --- faults ------------------------------------------------------------------------------------ */

@@ -64,6 +64,48 @@ static json_t *schema_steps(void)
     return steps;
 }
 
+/* What stands behind a root of a reference, in words that an editor can show. */
+static json_t *schema_references(void)
+{
+    return json_pack("{s:s, s:[s], s:[s,s,s,s,s], s:[s,s,s,s,s,s,s], s:[s,s,s], s:s, s:s}",
+                     "options", "options.KEY; options.KEY[INDEX] of a list", "inputs", "image_urls",
+                     "steps", "url", "urls", "text", "result", "status", "result", "url", "text",
+                     "content_type", "width", "height", "duration_ms", "size", "workflow", "id",
+                     "title", "event_id", "item",
+                     "Of a step with for_each: the item that it runs for.", "index",
+                     "Of a step with for_each: the item's number from 0.");
+}
+
+static json_t *schema_limits(void)
+{
+    static const struct {
+        const char *name;
+        int most;
+    } limits[] = {{"definition_bytes", PLAN_DEFINITION_BYTES_MAX},
+                  {"expression_length", PLAN_EXPRESSION_LENGTH_MAX},
+                  {"expression_depth", PLAN_EXPRESSION_DEPTH_MAX},
+                  {"expression_nodes", PLAN_EXPRESSION_NODES_MAX},
+                  {"steps", PLAN_STEPS_MAX},
+                  {"options", PLAN_OPTIONS_MAX},
+                  {"outputs", PLAN_OUTPUTS_MAX},
+                  {"fan_out", PLAN_FAN_OUT_MAX},
+                  {"extends_depth", PLAN_EXTENDS_DEPTH_MAX},
+                  {"faults", PLAN_FAULTS_MAX},
+                  {"option_length", PLAN_OPTION_LENGTH_MAX},
+                  {"option_items", PLAN_OPTION_ITEMS_MAX},
+                  {"option_values", PLAN_OPTION_VALUES_MAX},
+                  {"grid_cells", PLAN_GRID_CELLS_MAX},
+                  {"max_attempts", PLAN_ATTEMPTS_MAX},
+                  {"delay_s", PLAN_DELAY_S_MAX},
+                  {"backoff", PLAN_BACKOFF_MAX},
+                  {"timeout_s", PLAN_TIMEOUT_S_MAX},
+                  {"credits", PLAN_CREDITS_MAX}};
+    json_t *all = json_object();
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+        json_object_set_new(all, limits[i].name, json_integer(limits[i].most));
+    return all;
+}
+
 json_t *plan_schema(void)
 {
     json_t *components = json_array();
@@ -71,17 +113,14 @@ json_t *plan_schema(void)
         json_array_append_new(components,
                               json_string(option_component_name((enum option_component)i)));
     return json_pack(
-        "{s:o, s:o, s:{s:s, s:s, s:[s,s,s,s,s,s]}, s:{s:s, s:[s,s,s,s,s,s,s,s,s,s]}, s:[],"
-        " s:{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}}",
+        "{s:o, s:o, s:{s:s, s:s, s:[s,s,s,s,s,s], s:o}, s:{s:s, s:[s,s,s,s,s,s,s,s,s,s]}, s:[],"
+        " s:o}",
         "step_types", schema_steps(), "components", components, "substitution", "form",
         "{{ value ?? value }}", "rule",
         "A string that is one whole {{...}} keeps the value's type; substituted values are never "
         "scanned again.",
-        "roots", "options", "inputs", "steps", "workflow", "item", "index", "when", "rule",
-        "A condition without braces that is true or false.", "operators", "==", "!=", "<",
-        "<=", ">", ">=", "in", "&&", "||", "!", "functions", "limits", "definition_bytes",
-        PLAN_DEFINITION_BYTES_MAX, "expression_length", PLAN_EXPRESSION_LENGTH_MAX,
-        "expression_depth", PLAN_EXPRESSION_DEPTH_MAX, "expression_nodes",
-        PLAN_EXPRESSION_NODES_MAX, "steps", PLAN_STEPS_MAX, "options", PLAN_OPTIONS_MAX, "outputs",
-        PLAN_OUTPUTS_MAX, "fan_out", PLAN_FAN_OUT_MAX);
+        "roots", "options", "inputs", "steps", "workflow", "item", "index", "references",
+        schema_references(), "when", "rule", "A condition without braces that is true or false.",
+        "operators", "==", "!=", "<", "<=", ">", ">=", "in", "&&", "||", "!", "functions", "limits",
+        schema_limits());
 }

@@ -134,7 +134,7 @@ static void template_check_credits(const json_t *definition, struct plan_faults 
     json_object_foreach((json_t *)credits, name, price)
     {
         if (!json_is_null(price) && (!json_is_integer(price) || json_integer_value(price) < 0 ||
-                                     json_integer_value(price) > 1000000))
+                                     json_integer_value(price) > PLAN_CREDITS_MAX))
             plan_fault_add(faults, json_pointer(faults->arena, "/credits", name), 0, "value_error",
                            "A price is a whole number from 0 to 1,000,000.");
     }
@@ -252,9 +252,10 @@ static void step_read_retry(const json_t *definition, const char *path, struct p
         return;
     }
     template_check_members(json, place, known, "retry", faults);
-    step_read_integer(json, place, "max_attempts", 1, 20, &retry->max_attempts, faults);
-    step_read_number(json, place, "delay_s", 0, 3600, &retry->delay_s, faults);
-    step_read_number(json, place, "backoff", 1, 10, &retry->backoff, faults);
+    step_read_integer(json, place, "max_attempts", 1, PLAN_ATTEMPTS_MAX, &retry->max_attempts,
+                      faults);
+    step_read_number(json, place, "delay_s", 0, PLAN_DELAY_S_MAX, &retry->delay_s, faults);
+    step_read_number(json, place, "backoff", 1, PLAN_BACKOFF_MAX, &retry->backoff, faults);
 }
 
 static void step_read_when(struct plan_template *t, const json_t *definition, const char *path,
@@ -348,8 +349,10 @@ static void step_read(struct plan_template *t, const json_t *definition, const c
     step_read_choices(definition, path, step, faults);
     step->info.timeout_s = step->type ? step->type->timeout_s : 60;
     step->info.credits = step->type ? step->type->credits : 0;
-    step_read_integer(definition, path, "timeout_s", 1, 86400, &step->info.timeout_s, faults);
-    step_read_integer(definition, path, "credits", 0, 1000000, &step->info.credits, faults);
+    step_read_integer(definition, path, "timeout_s", 1, PLAN_TIMEOUT_S_MAX, &step->info.timeout_s,
+                      faults);
+    step_read_integer(definition, path, "credits", 0, PLAN_CREDITS_MAX, &step->info.credits,
+                      faults);
     step_read_when(t, definition, path, &step->when, faults);
     step_read_for_each(t, definition, path, step, faults);
     const json_t *params = step_object(t, definition, path, "params", faults);

@@ -3,14 +3,19 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/pack.h"
 #include "base/sha256.h"
+#include "base/sniff.h"
+#include "base/table.h"
 #include "base/uuid.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -140,6 +145,141 @@ static void test_json_is_bounded(void **state)
     json_decref(other);
 }
 
+static void test_json_files_are_bounded(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/test_base_XXXXXX";
+    struct err err;
+    json_t *json = NULL;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "{\"a\":[1]}", 9), 9);
+    close(fd);
+    assert_int_equal(json_parse_file(path, 9, &json, &err), 0);
+    assert_int_equal(json_array_size(json_object_get(json, "a")), 1);
+    json_decref(json);
+    json = NULL;
+    assert_int_equal(json_parse_file(path, 8, &json, &err), ERR_TOO_LARGE);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(json_parse_file(path, 9, &json, &err), ERR_NOT_FOUND);
+    assert_int_equal(json_parse_file("/", 9, &json, &err), ERR_STORAGE);
+    assert_null(json);
+}
+
+/* --- what a file is ----------------------------------------------------------------------------- */
+
+static void test_files_are_told_by_their_bytes(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *type;
+    } rows[] = {
+#define ROW(bytes, type) {bytes, sizeof(bytes) - 1, type}
+        ROW("\xff\xd8\xff\xe0", "image/jpeg"),
+        ROW("\x89PNG\r\n\x1a\n", "image/png"),
+        ROW("GIF89a", "image/gif"),
+        ROW("RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+        ROW("RIFF\0\0\0\0WAVEfmt ", "audio/wav"),
+        ROW("RIFF\0\0\0\0AVI LIST", NULL),
+        ROW("\0\0\0\x1c"
+            "ftypmif1\0\0\0\0mif1avifmiaf",
+            "image/avif"),
+        ROW("\0\0\0\x14"
+            "ftypmif1\0\0\0\0mif1",
+            "image/heif"),
+        ROW("\0\0\0\x18"
+            "ftypheic\0\0\0\0mif1heic",
+            "image/heic"),
+        ROW("\0\0\0\x18"
+            "ftypisom\0\0\2\0isomiso2",
+            "video/mp4"),
+        ROW("\0\0\0\x14"
+            "ftypqt  \0\0\0\0qt  ",
+            "video/quicktime"),
+        ROW("\0\0\0\x18"
+            "ftypM4A \0\0\2\0isomiso2",
+            "audio/mp4"),
+        ROW("\xff\xff\xff\xff"
+            "ftypxxxx",
+            NULL),
+        ROW("\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm", "video/webm"),
+        ROW("\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x88matroska", "video/x-matroska"),
+        ROW("OggS\0\2 vorbis", "audio/ogg"),
+        ROW("OggS\0\2 theora", NULL),
+        ROW("\xff\xfb\x90\x64", "audio/mpeg"),
+        ROW("\xff\xfb\xf0\x64", NULL), /* no such bit rate */
+        ROW("\xff\xf1\x50\x80", "audio/aac"),
+        ROW("ID3\4", "audio/mpeg"),
+        ROW("fLaC", "audio/flac"),
+        ROW("<svg xmlns=", NULL),
+        ROW("%PDF-1.7", NULL),
+        ROW("PK\3\4", NULL),
+        ROW("", NULL),
+        ROW("\xff", NULL),
+#undef ROW
+    };
+    (void)state;
+    for (size_t i = 0; i < TABLE_SIZE(rows); i++) {
+        unsigned char exact[64];
+        memcpy(exact, rows[i].bytes, rows[i].size);
+        const char *type = sniff_content_type(exact, rows[i].size);
+        if (strcmp(type ? type : "none", rows[i].type ? rows[i].type : "none") != 0)
+            fail_msg("row %zu is taken for %s", i, type ? type : "nothing");
+    }
+}
+
+/* --- the pack of assets ------------------------------------------------------------------------- */
+
+static int pack_of(const char *head, const char *index, const char *files, struct pack **ret_pack,
+                   struct buffer *b)
+{
+    buffer_append_text(b, head);
+    buffer_append_text(b, index);
+    buffer_append_text(b, files);
+    return pack_open(b->bytes, b->size, ret_pack, NULL);
+}
+
+static void test_packs_are_checked_whole(void **state)
+{
+    static const struct {
+        const char *head, *index;
+    } broken[] = {
+        {"", "{}"},
+        {"reeld-pack 2 2\n", "{}"},
+        {"reeld-pack 1 2", "{}"},
+        {"reeld-pack 1 999\n", "{}"},
+        {"reeld-pack 1 2\n", "[]"},
+        {"reeld-pack 1 3\n", "{}x"},
+        {"reeld-pack 1 9\n", "{\"a\":[1]}"},
+        {"reeld-pack 1 12\n", "{\"a\":[1,999]}"},
+        {"reeld-pack 1 12\n", "{\"a\":[99,1] }"},
+        {"reeld-pack 1 12\n", "{\"a\":[-1,1] }"},
+        {"reeld-pack 1 12\n", "{\"a\":[1,-1] }"},
+    };
+    (void)state;
+    struct pack *pack = NULL;
+    const void *bytes;
+    size_t size;
+    struct err err;
+    CLEANUP(buffer) struct buffer good = {0};
+    assert_int_equal(
+        pack_of("reeld-pack 1 25\n", "{\"a\":[41,2],\"b/c\":[43,1]}", "xyz", &pack, &good), 0);
+    assert_int_equal(pack_find(pack, "a", &bytes, &size, &err), 0);
+    assert_int_equal(size, 2);
+    assert_memory_equal(bytes, "xy", 2);
+    assert_int_equal(pack_find(pack, "b/c", &bytes, &size, &err), 0);
+    assert_memory_equal(bytes, "z", 1);
+    assert_int_equal(pack_find(pack, "b", &bytes, &size, &err), ERR_NOT_FOUND);
+    pack_close(pack);
+    pack_close(NULL);
+    for (size_t i = 0; i < TABLE_SIZE(broken); i++) {
+        CLEANUP(buffer) struct buffer b = {0};
+        if (pack_of(broken[i].head, broken[i].index, "", &pack, &b) == 0)
+            fail_msg("row %zu is taken", i);
+    }
+}
+
 static void test_json_pointer_escapes(void **state)
 {
     (void)state;
@@ -168,6 +308,9 @@ int main(void)
         cmocka_unit_test(test_uuids_are_valid_and_grow),
         cmocka_unit_test(test_hashes_match_published_vectors),
         cmocka_unit_test(test_json_is_bounded),
+        cmocka_unit_test(test_json_files_are_bounded),
+        cmocka_unit_test(test_files_are_told_by_their_bytes),
+        cmocka_unit_test(test_packs_are_checked_whole),
         cmocka_unit_test(test_json_pointer_escapes),
         cmocka_unit_test(test_buffer_grows_and_consumes),
     };

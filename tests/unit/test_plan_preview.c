@@ -246,7 +246,14 @@ static void test_the_schema_tells_everything(void **state)
     assert_int_equal(json_member_integer(limits, "fan_out", 0), PLAN_FAN_OUT_MAX);
     assert_int_equal(json_member_integer(limits, "expression_length", 0),
                      PLAN_EXPRESSION_LENGTH_MAX);
-    assert_int_equal(json_object_size(limits), 8);
+    assert_int_equal(json_member_integer(limits, "option_values", 0), PLAN_OPTION_VALUES_MAX);
+    assert_int_equal(json_object_size(limits), 19);
+    const char *name;
+    const json_t *limit;
+    json_object_foreach((json_t *)limits, name, limit) assert_true(json_integer_value(limit) > 0);
+    const json_t *references =
+        json_object_get(json_object_get(schema, "substitution"), "references");
+    assert_int_equal(json_array_size(json_object_get(references, "steps")), 5);
     for (size_t i = 0; i < step_type_count; i++) {
         const json_t *type = json_array_get(json_object_get(schema, "step_types"), i);
         assert_string_equal(json_member_string(type, "flow"), step_types[i]->name);

@@ -23,7 +23,8 @@ CHAT = {
     "steps": [{"id": "say", "flow": "chat", "params": {"prompt": "{{options.topic}}"}}],
     "outputs": [{"step": "say"}],
 }
-COMMANDS = ["serve", "run", "templates", "validate", "key", "credits", "config", "openapi", "version"]
+COMMANDS = [name for name in re.findall(r"^CMD\((\w+),", (ROOT / "src/cmd/cmds.def").read_text(), re.M)
+            if name != "worker"]
 
 
 def clean(environment=None):
@@ -66,6 +67,11 @@ def test_help_of_a_command(command):
     assert said.stdout.startswith(f"Usage: reeld {command} ")
     assert "--data DIR" in said.stdout and "--json" in said.stdout
     assert said.stdout == reeld("help", command).stdout == reeld(command, "-h").stdout
+
+
+def test_every_command_has_an_example():
+    having = set(re.findall(r"^EXAMPLE\((\w+),", (ROOT / "src/cmd/examples.def").read_text(), re.M))
+    assert set(COMMANDS) - having <= {"version"}
 
 
 def test_examples_of_the_help_are_commands_with_options_that_exist():

@@ -177,13 +177,17 @@ static struct picture *cover(const struct picture *picture, int width, int heigh
 static int video_at(struct step_backdrop *backdrop, double seconds, int width, int height,
                     struct picture **ret_picture, struct err *err)
 {
-    struct picture *frame CLEANUP(picture) = NULL;
+    struct picture *frame = NULL;
     int rc = video_reader_at(backdrop->reader, backdrop->start_s + seconds, &frame, err);
-    if (rc == 0)
-        *ret_picture = frame->width == width && frame->height == height
-                           ? TAKE(frame)
-                           : cover(frame, width, height);
-    return rc;
+    if (rc < 0)
+        return rc;
+    if (frame->width == width && frame->height == height) {
+        *ret_picture = frame;
+        return 0;
+    }
+    *ret_picture = cover(frame, width, height);
+    picture_free(frame);
+    return 0;
 }
 
 int step_backdrop_at(struct step_backdrop *backdrop, double seconds, int width, int height,

@@ -75,7 +75,7 @@ static int check_size(const struct cutout_box *box, int most, struct err *err)
 static int crop_image(struct step_run *run, const struct step_input *input, struct err *err)
 {
     struct picture *picture CLEANUP(picture) = NULL;
-    struct cutout_box content;
+    struct cutout_box content = {0};
     uint8_t border[4];
     int rc = image_load(input->fd, input->path, 0, 0, false, &picture, err);
     if (rc == 0)
@@ -186,7 +186,7 @@ static int crop_video(struct step_run *run, const struct step_input *input, stru
 {
     struct video_reader *reader CLEANUP(video_reader) = NULL;
     struct video_writer *writer CLEANUP(video_writer) = NULL;
-    struct cutout_box content;
+    struct cutout_box content = {0};
     uint8_t border[4] = {0};
     int fd CLEANUP(fd) = -1;
     int rc = video_reader_new(input->fd, input->path, &reader, err);

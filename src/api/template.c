@@ -23,7 +23,7 @@ int template_parse_stored(struct api_call *call, const struct store_template *st
         json_parse(stored->json, strlen(stored->json), PLAN_DEFINITION_BYTES_MAX, &definition, err);
     if (rc < 0)
         return rc;
-    struct plan_template *t = plan_template_new(definition, &faults);
+    struct plan_template *t = plan_template_reload(definition, &faults);
     json_decref(definition);
     if (!t)
         return err_set(err, ERR_CONFLICT, NULL,

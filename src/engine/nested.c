@@ -116,7 +116,7 @@ static int nested_find_template(struct task *task, struct arena *a, const char *
         return rc;
     plan_faults_init(&faults, a);
     ret->version = stored->version;
-    ret->template = ret->own = plan_template_new(definition, &faults);
+    ret->template = ret->own = plan_template_reload(definition, &faults);
     if (!ret->template)
         return err_set(err, ERR_INVALID, "/template_id", "The template %s is no longer valid: %s",
                        id, faults.items[0].message);

@@ -123,7 +123,7 @@ static int run_load_template(struct run *run, struct err *err)
         return rc;
     struct plan_faults faults;
     plan_faults_init(&faults, run->arena);
-    run->own_template = plan_template_new(definition, &faults);
+    run->own_template = plan_template_reload(definition, &faults);
     run->template = run->own_template;
     if (!run->template)
         return err_set(err, ERR_INTERNAL, NULL, "The pinned template can no longer be read: %s",

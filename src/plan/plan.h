@@ -70,6 +70,9 @@ struct plan_template;
 /* Reads and validates a flattened definition (no `extends`). Every fault is collected; NULL is returned when
  * there is at least one that is not a warning. The caller frees. */
 struct plan_template *plan_template_new(const json_t *definition, struct plan_faults *faults);
+/* The same for a definition that was validated before it was stored: whether its outputs can be empty, which takes the longest, is
+ * not looked at again. */
+struct plan_template *plan_template_reload(const json_t *definition, struct plan_faults *faults);
 void plan_template_free(struct plan_template *t); /* NULL allowed */
 CLEANUP_DEFINE(plan_template, struct plan_template, plan_template_free);
 

@@ -444,7 +444,8 @@ static void template_read_outputs(struct plan_template *t, struct plan_faults *f
     }
 }
 
-struct plan_template *plan_template_new(const json_t *definition, struct plan_faults *faults)
+static struct plan_template *template_make(const json_t *definition, bool stored,
+                                           struct plan_faults *faults)
 {
     size_t before = faults->error_count;
     if (!json_is_object(definition)) {
@@ -461,7 +462,7 @@ struct plan_template *plan_template_new(const json_t *definition, struct plan_fa
     template_read_outputs(t, faults);
     template_bind(t, faults);
     template_layers(t, faults);
-    if (faults->error_count == before)
+    if (faults->error_count == before && !stored)
         outputs_check(t, faults);
     if (faults->error_count == before) {
         t->text = json_arena_text(t->arena, t->definition);
@@ -469,4 +470,14 @@ struct plan_template *plan_template_new(const json_t *definition, struct plan_fa
     }
     plan_template_free(t);
     return NULL;
+}
+
+struct plan_template *plan_template_new(const json_t *definition, struct plan_faults *faults)
+{
+    return template_make(definition, false, faults);
+}
+
+struct plan_template *plan_template_reload(const json_t *definition, struct plan_faults *faults)
+{
+    return template_make(definition, true, faults);
 }

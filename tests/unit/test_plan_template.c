@@ -476,6 +476,25 @@ static void test_layers_follow_from_dependencies(void **state)
     assert_string_equal(plan_template_category(t), "general");
 }
 
+/* What was valid when it was stored is read again, whatever its outputs; what cannot be read is not. */
+static void test_stored_definitions_are_read_again(void **state)
+{
+    CLEANUP(arena) struct arena *a = arena_new();
+    CLEANUP(json)
+    json_t *off = definition_with("'outputs': [{'step': 'a', 'when': 'false'}]");
+    CLEANUP(json) json_t *broken = definition_with("'outputs': [{'step': 'a', 'when': '1'}]");
+    struct plan_faults faults;
+    (void)state;
+    plan_faults_init(&faults, a);
+    assert_null(plan_template_new(off, &faults));
+    plan_faults_init(&faults, a);
+    CLEANUP(plan_template) struct plan_template *t = plan_template_reload(off, &faults);
+    assert_non_null(t);
+    assert_int_equal(faults.count, 0);
+    assert_null(plan_template_reload(broken, &faults));
+    assert_int_equal(faults.error_count, 1);
+}
+
 static void test_outputs_that_may_all_be_off(void **state)
 {
     CLEANUP(arena) struct arena *a = arena_new();
@@ -552,6 +571,7 @@ int main(void)
         cmocka_unit_test(test_limits_of_a_template),
         cmocka_unit_test(test_a_cycle_names_its_members),
         cmocka_unit_test(test_layers_follow_from_dependencies),
+        cmocka_unit_test(test_stored_definitions_are_read_again),
         cmocka_unit_test(test_outputs_that_may_all_be_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

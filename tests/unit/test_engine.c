@@ -3,6 +3,8 @@
 
 #include "base/log.h"
 
+#include <limits.h>
+
 static void assert_ended(struct fixture *f, const char *id, enum store_status status,
                          const char *part_of_error)
 {
@@ -336,7 +338,12 @@ int main(int argc, char **argv)
 {
     if (argc != 2)
         return 2;
-    fixture_fake_worker = argv[1];
+    static char program[PATH_MAX]; /* whole: the folder of a test links to it */
+    fixture_fake_worker = realpath(argv[1], program);
+    if (!fixture_fake_worker) {
+        perror(argv[1]);
+        return 2;
+    }
     log_setup(LOG_ERROR, false, "engine");
 #define ENGINE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_new, fixture_free)
     const struct CMUnitTest tests[] = {

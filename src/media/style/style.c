@@ -122,6 +122,26 @@ struct raster *style_luminance(const struct raster *rgb)
     return result;
 }
 
+void style_stretch(struct raster *tone, const struct raster *matte, float share)
+{
+    enum { STEPS = 256 };
+    float histogram[STEPS] = {0}, sum = 0;
+    size_t count = (size_t)tone->width * (size_t)tone->height;
+    for (size_t i = 0; i < count; i++) {
+        float weight = matte->values[i];
+        histogram[(int)(raster_clamp(tone->values[i], 0, 1) * (STEPS - 1))] += weight;
+        sum += weight;
+    }
+    int low = 0, high = STEPS - 1;
+    for (float below = 0; low < STEPS - 2 && (below += histogram[low]) < sum * share;)
+        low++;
+    for (float above = 0; high > low + 1 && (above += histogram[high]) < sum * share;)
+        high--;
+    float from = (float)low / STEPS, by = STEPS / (float)(high - low);
+    for (size_t i = 0; i < count; i++)
+        tone->values[i] = raster_clamp((tone->values[i] - from) * by, 0, 1);
+}
+
 float style_band(float value, float bands, float hardness)
 {
     float position = value * bands, band = floorf(position), t = position - band;

@@ -65,6 +65,8 @@ struct raster *style_matte(const struct style_job *job);
 /* 1 channel: 1 inside faces, falling off softly around. */
 struct raster *style_faces(const struct style_job *job);
 struct raster *style_luminance(const struct raster *rgb);
+/* Spreads tones (1 channel) over the whole range: `share` of what `matte` covers ends as black and as much as white. In place. */
+void style_stretch(struct raster *tone, const struct raster *matte, float share);
 /* Smooths what differs by less than `range`, keeps edges; `space` in pixels. In place, RGB. */
 void style_flatten(struct raster *rgb, float space, float range);
 /* Dark lines where the luminance dips: 1 channel, 0 paper .. 1 ink. `width` in pixels, `threshold` the depth of a dip. */

@@ -121,27 +121,6 @@ static void poster_band(void *context, int first, int last)
     }
 }
 
-/* The person's tones stretched over the whole range: 5 % of them end as black, 5 % as white. */
-static void poster_stretch(struct raster *tone, const struct raster *matte)
-{
-    enum { STEPS = 256 };
-    float histogram[STEPS] = {0}, sum = 0;
-    size_t count = (size_t)tone->width * (size_t)tone->height;
-    for (size_t i = 0; i < count; i++) {
-        float weight = matte->values[i];
-        histogram[(int)(raster_clamp(tone->values[i], 0, 1) * (STEPS - 1))] += weight;
-        sum += weight;
-    }
-    int low = 0, high = STEPS - 1;
-    for (float below = 0; low < STEPS - 2 && (below += histogram[low]) < sum * 0.05f;)
-        low++;
-    for (float above = 0; high > low + 1 && (above += histogram[high]) < sum * 0.05f;)
-        high--;
-    float from = (float)low / STEPS, by = STEPS / (float)(high - low);
-    for (size_t i = 0; i < count; i++)
-        tone->values[i] = raster_clamp((tone->values[i] - from) * by, 0, 1) * 0.92f + 0.04f;
-}
-
 /* Faces are lighter and flatter than clothes: their own range is spread, so that eyes and mouth get all the inks. */
 static void poster_faces(struct raster *tone, const struct raster *faces, float scale)
 {
@@ -171,7 +150,10 @@ static int poster_run(const struct style_job *job, struct picture **ret_picture,
     struct raster *tone = style_luminance(rgb), *matte = style_matte(job);
     raster_free(rgb);
     raster_blur(tone, 1.0f * scale);
-    poster_stretch(tone, matte);
+    style_stretch(tone, matte, 0.05f);
+    size_t count = (size_t)tone->width * (size_t)tone->height;
+    for (size_t i = 0; i < count; i++)
+        tone->values[i] = tone->values[i] * 0.92f + 0.04f;
     struct raster *faces = style_faces(job);
     poster_faces(tone, faces, scale);
     raster_free(faces);

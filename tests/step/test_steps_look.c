@@ -558,6 +558,91 @@ static void test_drawn(void **state)
     free(faces);
 }
 
+/* How far colours of one luma lie apart, in the mean: 0 when the luma alone decides. */
+static double spread_of(const struct picture *picture)
+{
+    enum { BINS = 32 };
+    double sums[BINS][3] = {0}, squares[BINS][3] = {0}, counts[BINS] = {0}, spread = 0;
+    size_t count = (size_t)picture->width * (size_t)picture->height;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *pixel = picture->pixels + 3 * i;
+        int bin = (int)(luma_of(pixel) * BINS / 256);
+        counts[bin]++;
+        for (int c = 0; c < 3; c++) {
+            sums[bin][c] += pixel[c];
+            squares[bin][c] += pixel[c] * pixel[c];
+        }
+    }
+    for (int bin = 0; bin < BINS; bin++) {
+        for (int c = 0; c < 3 && counts[bin] > 0; c++) {
+            double mean = sums[bin][c] / counts[bin];
+            spread += sqrt(fmax(0, squares[bin][c] / counts[bin] - mean * mean)) * counts[bin];
+        }
+    }
+    return spread / (double)count / 3;
+}
+
+static struct picture *in_style(const char *path, const char *name)
+{
+    char rest[64];
+    snprintf(rest, sizeof(rest), "'style':'%s','aspect_ratio':'1:1'", name);
+    return made(path, rest, NULL, 1);
+}
+
+static void test_printed(void **state)
+{
+    (void)state;
+    struct picture *plain CLEANUP(picture) = in_style(photo, "none");
+    struct picture *duotone CLEANUP(picture) = in_style(photo, "duotone");
+    struct picture *halftone CLEANUP(picture) = in_style(photo, "halftone");
+    struct picture *risograph CLEANUP(picture) = in_style(photo, "risograph");
+    assert_true(spread_of(plain) > 12);
+    assert_true(spread_of(duotone) < 6);
+    assert_true(mean_of(duotone, 0, 0, 1, 1).chroma > 40);
+    assert_true(roughness_of(halftone) > 2 * roughness_of(plain));
+    assert_true(roughness_of(risograph) > 1.5 * roughness_of(plain));
+    /* Printed dots average to the photo again. */
+    struct mean dots = mean_of(halftone, 0.2, 0.6, 0.2, 0.1),
+                suit = mean_of(plain, 0.2, 0.6, 0.2, 0.1);
+    assert_true(fabs(dots.red - suit.red) < 45 && fabs(dots.blue - suit.blue) < 60);
+    /* No black is printed in a risograph, only its darkest ink. */
+    assert_true(share_of(risograph, 0, 12) < 0.02);
+}
+
+static void test_on_paper(void **state)
+{
+    (void)state;
+    struct picture *ink CLEANUP(picture) = in_style(photo, "ink");
+    struct picture *crayon CLEANUP(picture) = in_style(photo, "coloured_pencil");
+    struct picture *wash CLEANUP(picture) = in_style(photo, "watercolour");
+    const struct picture *const pages[] = {ink, crayon, wash};
+    for (size_t i = 0; i < TABLE_SIZE(pages); i++) {
+        assert_true(mean_of(pages[i], 0, 0, 1, 0.012).luma > 225);
+        assert_true(mean_of(pages[i], 0, 0.988, 1, 0.012).luma > 225);
+    }
+    assert_true(mean_of(ink, 0, 0, 1, 1).chroma < 20);
+    double black = share_of(ink, 0, 60), light = share_of(ink, 170, 256);
+    assert_true(black > 0.04 && black < 0.45 && black + light > 0.75);
+    assert_true(mean_of(crayon, 0, 0, 1, 1).chroma > 1.5 * mean_of(ink, 0, 0, 1, 1).chroma);
+    struct mean suit = mean_of(wash, 0.1, 0.6, 0.12, 0.1);
+    assert_true(suit.red > 1.4 * suit.blue && suit.chroma > 60);
+}
+
+static void test_oil(void **state)
+{
+    (void)state;
+    struct picture *plain CLEANUP(picture) = in_style(photo, "none");
+    struct picture *oil CLEANUP(picture) = in_style(photo, "oil");
+    double difference = difference_of(plain, oil);
+    assert_true(difference > 4 && difference < 30);
+    /* The even ground of the photo shows strokes. */
+    struct picture *even CLEANUP(picture) = image_crop(plain, 760, 130, 60, 300);
+    struct picture *strokes CLEANUP(picture) = image_crop(oil, 760, 130, 60, 300);
+    assert_true(roughness_of(strokes) > 1.5 * roughness_of(even));
+    assert_true(mean_of(oil, 0.2, 0.6, 0.2, 0.1).chroma >
+                mean_of(plain, 0.2, 0.6, 0.2, 0.1).chroma);
+}
+
 /* --- nobody, nothing, nonsense --- */
 
 static void test_nobody(void **state)
@@ -574,7 +659,9 @@ static void test_nobody(void **state)
     assert_int_equal(picture->width, 1920);
     struct mean mean = mean_of(picture, 0, 0, 1, 1);
     assert_true(mean.red > 1.3 * mean.blue);
-    static const char *const names[] = {"pencil", "comic", "poster", "sticker"};
+    static const char *const names[] = {"pencil",          "comic",       "poster",    "sticker",
+                                        "duotone",         "halftone",    "risograph", "ink",
+                                        "coloured_pencil", "watercolour", "oil"};
     for (size_t i = 0; i < TABLE_SIZE(names); i++) {
         char rest[64];
         snprintf(rest, sizeof(rest), "'style':'%s','aspect_ratio':'4:3'", names[i]);
@@ -822,9 +909,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_words_choose), cmocka_unit_test(test_no_halo),
         cmocka_unit_test(test_pencil),       cmocka_unit_test(test_poster),
         cmocka_unit_test(test_sticker),      cmocka_unit_test(test_drawn),
-        cmocka_unit_test(test_nobody),       cmocka_unit_test(test_thing),
-        cmocka_unit_test(test_missing),      cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_cancel),       cmocka_unit_test(test_in_jail),
+        cmocka_unit_test(test_printed),      cmocka_unit_test(test_on_paper),
+        cmocka_unit_test(test_oil),          cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_thing),        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_faults),       cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_in_jail),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -77,6 +77,17 @@ void style_drop_specks(struct raster *ink, int area);
 struct raster *style_distance(const struct raster *mask, float most);
 /* Soft steps: `bands` of them over 0..1, `hardness` from 1 (hardly) to 12 (flat). */
 float style_band(float value, float bands, float hardness);
+/* The directions of edges around, `sigma` pixels wide: cosine, sine and how much the picture leads (0: the seed does). */
+struct raster *style_flow(const struct raster *luminance, float sigma, uint32_t seed);
+/* Weighted means along the flow, `steps` of `step` pixels to both sides; up to 4 channels. */
+struct raster *style_along(const struct raster *source, const struct raster *flow, int steps,
+                           float step);
+/* 0..1: the strokes of a hatch that runs along `angle` (radians), `width` across; long noise along, short noise across, and the hand's
+ * wobble. x, y and `width` in pixels at scale 1. */
+float style_hatch(float x, float y, float angle, float width, uint32_t seed);
+/* `ground` (the person's matte) becomes how much is drawn: behind the person the page stays nearly white, and where the photo or
+ * the page ends, the drawing runs out raggedly. In place. */
+void style_run_out(struct raster *ground, float scale, uint32_t seed);
 /* The photo as a cartoon: flat tones, cleaned colours, drawn contours. RGB. `person`: only that is wanted, the rest may be black. */
 int style_cartoon_draw(const struct style_job *job, bool person, struct raster **ret_rgb,
                        struct err *err);

@@ -13,27 +13,16 @@ struct pencil {
     uint32_t seed;
 };
 
-/* 0..1: the strokes of a hatch that runs along `angle`; long noise along, short noise across, and the hand's wobble. */
-static float pencil_hatch(const struct pencil *job, float x, float y, float angle, float width,
-                          uint32_t use)
-{
-    float cosine = cosf(angle), sine = sinf(angle);
-    float along = (x * cosine + y * sine) / job->scale,
-          across = (y * cosine - x * sine) / job->scale;
-    across += 5.0f * raster_smooth_noise(along / 90, across / 130, job->seed + use);
-    float strokes = raster_smooth_noise(along / 46, across / width, job->seed + use + 1);
-    float fine = raster_smooth_noise(along / 19, across / (width * 0.45f), job->seed + use + 2);
-    return 0.68f * strokes + 0.32f * fine;
-}
-
 static float pencil_cover(const struct pencil *job, int x, int y, float dark, float face)
 {
     float tooth =
         raster_smooth_noise((float)x / (1.15f * job->scale), (float)y / (1.15f * job->scale), 77);
-    float first = pencil_hatch(job, (float)x, (float)y, -0.92f, 2.3f, 10);
+    float first =
+        style_hatch((float)x / job->scale, (float)y / job->scale, -0.92f, 2.3f, job->seed + 10);
     float cover = raster_smoothstep(0.70f - dark * 1.05f, 1.12f - dark * 0.62f, first);
     if (dark > 0.46f) {
-        float second = pencil_hatch(job, (float)x, (float)y, -0.28f, 2.6f, 20);
+        float second =
+            style_hatch((float)x / job->scale, (float)y / job->scale, -0.28f, 2.6f, job->seed + 20);
         float more = raster_smoothstep(0.98f - dark * 0.80f, 1.22f - dark * 0.48f, second);
         cover += (1 - cover) * more * raster_smoothstep(0.46f, 0.66f, dark);
     }
@@ -96,43 +85,6 @@ static struct raster *pencil_tone(const struct raster *light, const struct raste
     return tone;
 }
 
-/* The last row that the person reaches. */
-static int pencil_bottom(const struct raster *ground)
-{
-    for (int y = ground->height - 1; y > 0; y--) {
-        for (int x = 0; x < ground->width; x += 4) {
-            if (raster_row(ground, y)[x] > 0.5f)
-                return y;
-        }
-    }
-    return 0;
-}
-
-/* Behind the person the page stays nearly white; where the photo or the page ends, the drawing runs out. */
-static void pencil_ground(struct raster *ground, float scale, uint32_t seed)
-{
-    struct raster *wide = raster_resize(ground, ground->width / 8 + 1, ground->height / 8 + 1);
-    float height = (float)ground->height, width = (float)ground->width;
-    float bottom = fminf((float)pencil_bottom(ground), 0.955f * height);
-    raster_blur(wide, 4.5f * scale);
-    for (int y = 0; y < ground->height; y++) {
-        float left = (bottom - (float)y) / (0.10f * height);
-        for (int x = 0; x < ground->width; x++) {
-            float *value = raster_row(ground, y) + x;
-            float near = raster_at(wide, (float)x / 8, (float)y / 8, 0);
-            *value = fmaxf(*value, 0.30f * near * near);
-            float side = fminf((float)x, width - (float)x) / (0.11f * width) - 0.35f;
-            float least = fminf(left, side);
-            if (least > 1.5f)
-                continue;
-            float ragged =
-                raster_smooth_noise((float)x / (34 * scale), (float)y / (60 * scale), seed + 5);
-            *value *= raster_smoothstep(0.02f, 0.75f, least - 0.45f * ragged + 0.05f);
-        }
-    }
-    raster_free(wide);
-}
-
 static int pencil_run(const struct style_job *job, struct picture **ret_picture, struct err *err)
 {
     float scale = style_scale(job);
@@ -143,7 +95,7 @@ static int pencil_run(const struct style_job *job, struct picture **ret_picture,
     raster_free(rgb);
     int rc = style_progress(job, 0.25, err);
     if (job->matte)
-        pencil_ground(ground, scale, job->seed);
+        style_run_out(ground, scale, job->seed);
     struct raster *tone = pencil_tone(light, faces, scale);
     struct raster *lines = style_lines(light, 1.0f * scale, 0.016f);
     struct raster *fine = style_lines(light, 0.8f * scale, 0.0095f);

@@ -100,6 +100,7 @@ int clip_write(const struct layers *layers, const struct layers *last,
         .rate_denominator = 1,
         .frame_count = per_round * settings->rounds,
         .title = settings->title,
+        .marks = settings->marks,
     };
     CLEANUP(video_writer) struct video_writer *writer = NULL;
     int rc = video_writer_new(fd, &video, &writer, err);

@@ -6,6 +6,7 @@
 #include "media/layers.h"
 #include "media/monitor.h"
 #include "media/move.h"
+#include "media/video.h"
 
 struct clip_settings {
     const struct move *move;
@@ -15,6 +16,7 @@ struct clip_settings {
     bool closed;       /* also a single round closes */
     float strength;    /* 0..1 of the move */
     const char *title; /* NULL */
+    struct video_marks marks;
 };
 
 /* H.264 MP4 into `fd`. With `last`, of the same size, the picture turns into that one. ERR_CANCELLED. */

@@ -48,23 +48,20 @@ int graph_add_source(struct graph *graph, struct video_source *source)
     return graph->input_count++;
 }
 
-int graph_add_picture(struct graph *graph, const struct picture *rgba, double opacity)
+int graph_add_mask(struct graph *graph, const struct picture *mask)
 {
-    assert(graph->input_count < GRAPH_INPUTS_MAX && rgba->channels == 4);
+    assert(graph->input_count < GRAPH_INPUTS_MAX && mask->channels == 1);
     AVFrame *still = av_frame_alloc();
     if (!still)
         abort();
-    still->format = AV_PIX_FMT_RGBA;
-    still->width = rgba->width;
-    still->height = rgba->height;
+    still->format = AV_PIX_FMT_GRAY8;
+    still->width = mask->width;
+    still->height = mask->height;
     if (av_frame_get_buffer(still, 0) < 0)
         abort();
-    for (int y = 0; y < rgba->height; y++) {
-        uint8_t *row = still->data[0] + (ptrdiff_t)y * still->linesize[0];
-        memcpy(row, picture_at(rgba, 0, y), (size_t)rgba->width * 4);
-        for (int x = 0; x < rgba->width; x++)
-            row[x * 4 + 3] = (uint8_t)lrint(row[x * 4 + 3] * opacity);
-    }
+    for (int y = 0; y < mask->height; y++)
+        memcpy(still->data[0] + (ptrdiff_t)y * still->linesize[0], picture_at(mask, 0, y),
+               (size_t)mask->width);
     still->pts = 0;
     graph->inputs[graph->input_count].still = still;
     return graph->input_count++;
@@ -85,7 +82,7 @@ static int graph_make_buffer(struct graph *graph, struct graph_input *input, con
         parameters->sample_rate = source->sample_rate;
         rc = av_channel_layout_copy(&parameters->ch_layout, &source->layout);
     } else if (rc == 0) {
-        parameters->format = source ? source->format : AV_PIX_FMT_RGBA;
+        parameters->format = source ? source->format : AV_PIX_FMT_GRAY8;
         parameters->width = source ? source->coded_width : input->still->width;
         parameters->height = source ? source->coded_height : input->still->height;
         parameters->time_base = source ? source->stream->time_base : (AVRational){1, 1000};

@@ -24,8 +24,8 @@ CLEANUP_DEFINE(graph, struct graph, graph_free);
 
 /* Return the number of the new input, from 0. Sources are read while the graph runs. */
 int graph_add_source(struct graph *graph, struct video_source *source);
-/* A still with transparency (RGBA), one frame at time 0, its alpha times `opacity` 0..1. */
-int graph_add_picture(struct graph *graph, const struct picture *rgba, double opacity);
+/* A still, one frame of one channel at time 0. */
+int graph_add_mask(struct graph *graph, const struct picture *mask);
 
 /* Builds it. */
 int graph_open(struct graph *graph, const char *description, bool has_video, bool has_audio,
@@ -51,10 +51,6 @@ void graph_append_rgb(struct buffer *text, const struct video_source *source);
 /* The same, but scaled into a box of even size: cover crops, contain leaves black bars. */
 void graph_append_picture_in(struct buffer *text, const struct video_source *source,
                              AVRational rate, int width, int height, enum graph_fit fit);
-/* Lays the still of input `input` over the picture that the text has so far: reads label `from`,
- * ends without a label. */
-void graph_append_logo(struct buffer *text, const char *from, int input,
-                       const struct video_logo *logo);
 /* From decoded sound to stereo at VIDEO_SINK_AUDIO_RATE from time 0 to its promised end, holes
  * filled with silence. */
 void graph_append_sound(struct buffer *text, const struct video_source *source);

@@ -178,21 +178,6 @@ void graph_append_picture_in(struct buffer *text, const struct video_source *sou
                       ((width - scaled_width) / 2) & ~1, ((height - scaled_height) / 2) & ~1);
 }
 
-void graph_append_logo(struct buffer *text, const char *from, int input,
-                       const struct video_logo *logo)
-{
-    buffer_printf(text,
-                  ";[in%d]scale=flags=bicubic+accurate_rnd+bitexact:out_color_matrix=bt709:"
-                  "in_range=full:out_range=limited,format=yuva420p[logo];[%s][logo]overlay="
-                  "x=%d:y=%d:format=yuv420:eof_action=repeat",
-                  input, from, logo->x, logo->y);
-    if (logo->end_s > 0)
-        buffer_printf(text, ":enable='gte(t+0.0005,%.3f)*lt(t+0.0005,%.3f)'", logo->start_s,
-                      logo->end_s);
-    else if (logo->start_s > 0)
-        buffer_printf(text, ":enable='gte(t+0.0005,%.3f)'", logo->start_s);
-}
-
 void graph_append_sound(struct buffer *text, const struct video_source *source)
 {
     buffer_printf(text,

@@ -92,7 +92,9 @@ static int graph_step(struct graph_state *state, struct err *err)
     if (is_audio) {
         rc = video_sink_audio(run->sink, state->frame, err);
     } else {
-        rc = run->observe ? run->observe(run->observe_context, state->frame, err) : 0;
+        rc = video_sink_mark(run->sink, state->frame, err);
+        if (rc == 0 && run->observe)
+            rc = run->observe(run->observe_context, state->frame, err);
         if (rc == 0)
             rc = video_sink_video(run->sink, state->frame, err);
     }

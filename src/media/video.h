@@ -52,6 +52,13 @@ struct video_logo {
     double end_s;   /* until before this; 0: to the end */
 };
 
+/* What is drawn over the finished pictures of a pass, one after the other. All zero: nothing. */
+enum { VIDEO_MARKS_MAX = 8 };
+struct video_marks {
+    const struct video_logo *logos;
+    size_t count; /* at most VIDEO_MARKS_MAX */
+};
+
 /* --- reading frames --- */
 
 struct video_reader;
@@ -71,10 +78,10 @@ int video_reader_at(struct video_reader *reader, double seconds, struct picture 
  * yuv420p, BT.709, constant rate, faststart MP4; the same inputs give the same bytes. ERR_CANCELLED
  * when the monitor says so. --- */
 
-/* Sound is copied when MP4 can hold it as it is, else it becomes AAC. */
-int video_overlay_logo(int fd_in, const char *path, const struct video_logo *logo,
-                       bool intermediate, int fd_out, const struct media_monitor *monitor,
-                       struct video_result *ret_result, struct err *err);
+/* Draws over a video. Sound is copied when MP4 can hold it as it is, else it becomes AAC. */
+int video_overlay(const struct video_input *input, const struct video_marks *marks, int fd_out,
+                  const struct media_monitor *monitor, struct video_result *ret_result,
+                  struct err *err);
 
 struct video_publish_settings {
     const struct video_logo *logo; /* NULL */
@@ -111,6 +118,7 @@ enum video_inset_audio { VIDEO_INSET_AUDIO_BASE, VIDEO_INSET_AUDIO_OVERLAY, VIDE
 
 /* A video within another one. */
 struct video_inset_settings {
+    struct video_marks marks;
     int x, y, width, height; /* even; within the base */
     const struct picture
         *mask;      /* one channel of width x height, 255 opaque; NULL: all of it is seen */
@@ -160,14 +168,11 @@ struct video_writer_sound {
 struct video_writer_settings {
     int width, height; /* even */
     int rate_numerator, rate_denominator;
-    int64_t frame_count;           /* for the average bit rate bounds; 0 unknown */
-    const char *title;             /* metadata, NULL */
-    const struct video_logo *logo; /* drawn over every frame; NULL */
+    int64_t frame_count; /* for the average bit rate bounds; 0 unknown */
+    const char *title;   /* metadata, NULL */
+    struct video_marks marks;
     const struct video_writer_sound
         *sound; /* NULL: none; file and path stay the caller's until the end */
-    /* Only the next step reads the file: cheap to write, nearly free of loss, two to four times the
-     * bytes. */
-    bool intermediate;
 };
 
 /* Web-ready MP4 into `fd`: H.264 High, yuv420p, BT.709 tagged, faststart, deterministic. */

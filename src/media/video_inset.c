@@ -56,8 +56,8 @@ static int video_inset_open(struct video_inset *inset, const struct video_input 
                : video_inset_open_base_sound(inset, base, err);
 }
 
-static void video_inset_append_picture(struct video_inset *inset, const struct picture *mask,
-                                       double seconds, struct buffer *text)
+static void video_inset_append_picture(struct video_inset *inset, double seconds,
+                                       struct buffer *text)
 {
     const struct video_inset_settings *settings = inset->settings;
     struct graph *graph = inset->pass.graph;
@@ -67,11 +67,9 @@ static void video_inset_append_picture(struct video_inset *inset, const struct p
     buffer_printf(text, "[base];[in%d]", graph_add_source(graph, inset->inset));
     graph_append_picture_in(text, inset->inset, base->rate, settings->width, settings->height,
                             GRAPH_FIT_COVER);
-    if (mask)
-        buffer_printf(text,
-                      "[inset];[in%d]alphaextract,format=gray[mask];[inset][mask]alphamerge,"
-                      "format=yuva420p",
-                      graph_add_picture(graph, mask, 1));
+    if (settings->mask)
+        buffer_printf(text, "[inset];[inset][in%d]alphamerge,format=yuva420p",
+                      graph_add_mask(graph, settings->mask));
     buffer_printf(text,
                   ",setpts=PTS+%.6f/TB[over];[base][over]overlay=x=%d:y=%d:format=yuv420:"
                   "eof_action=pass,trim=end=%.6f,format=yuv420p[video]",
@@ -104,18 +102,11 @@ static void video_inset_append_sound(struct video_inset *inset, double seconds, 
 static int video_inset_open_graph(struct video_inset *inset, struct err *err)
 {
     struct buffer text CLEANUP(buffer) = {0};
-    struct picture *mask CLEANUP(picture) = NULL;
-    const struct picture *shape = inset->settings->mask;
     double rate = av_q2d(inset->pass.video->rate);
     double seconds = fmax(1, round((double)inset->duration_us / 1e6 * rate)) / rate;
     bool has_sound = inset->pass.sound || inset->sound;
-    if (shape) {
-        mask = picture_new(shape->width, shape->height, 4);
-        for (int i = 0; i < shape->width * shape->height; i++)
-            mask->pixels[i * 4 + 3] = shape->pixels[i];
-    }
     inset->pass.graph = graph_new();
-    video_inset_append_picture(inset, mask, seconds, &text);
+    video_inset_append_picture(inset, seconds, &text);
     if (has_sound)
         video_inset_append_sound(inset, seconds, &text);
     return graph_open(inset->pass.graph, text.bytes, true, has_sound, err);
@@ -126,6 +117,7 @@ static int video_inset_run(struct video_inset *inset, int fd_out,
 {
     struct video_pass *pass = &inset->pass;
     const struct video_sink_settings settings = {
+        .marks = inset->settings->marks,
         .width = pass->video->width,
         .height = pass->video->height,
         .rate = pass->video->rate,

@@ -14,21 +14,21 @@ static int video_overlay_open(struct video_pass *pass, int fd, const char *path,
                              VIDEO_SOURCE_FRAMES, &pass->sound, err);
 }
 
-int video_overlay_logo(int fd_in, const char *path, const struct video_logo *logo,
-                       bool intermediate, int fd_out, const struct media_monitor *monitor,
-                       struct video_result *ret_result, struct err *err)
+int video_overlay(const struct video_input *input, const struct video_marks *marks, int fd_out,
+                  const struct media_monitor *monitor, struct video_result *ret_result,
+                  struct err *err)
 {
     struct video_pass pass CLEANUP(video_pass) = {0};
-    int rc = video_overlay_open(&pass, fd_in, path, err);
+    int rc = video_overlay_open(&pass, input->fd, input->path, err);
     if (rc == 0)
-        rc = video_pass_open_graph(&pass, logo, "", err);
+        rc = video_pass_open_graph(&pass, "", err);
     if (rc < 0)
         return rc;
     const struct video_sink_settings settings = {
         .width = pass.video->width,
         .height = pass.video->height,
         .rate = pass.video->rate,
-        .intermediate = intermediate,
+        .marks = *marks,
         .audio = pass.sound != NULL,
         .copy_audio = video_sink_copy(pass.copied_sound ? pass.copied_sound->stream : NULL),
     };

@@ -36,8 +36,7 @@ bool video_pass_can_copy_picture(const struct video_source *video)
            video->height == video->coded_height;
 }
 
-int video_pass_open_graph(struct video_pass *pass, const struct video_logo *logo,
-                          const char *filters, struct err *err)
+int video_pass_open_graph(struct video_pass *pass, const char *filters, struct err *err)
 {
     struct buffer text CLEANUP(buffer) = {0};
     pass->graph = graph_new();
@@ -45,11 +44,6 @@ int video_pass_open_graph(struct video_pass *pass, const struct video_logo *logo
         int input = graph_add_source(pass->graph, pass->video);
         buffer_printf(&text, "[in%d]", input);
         graph_append_picture(&text, pass->video, pass->video->rate);
-        if (logo) {
-            buffer_append_text(&text, "[plain]");
-            input = graph_add_picture(pass->graph, logo->rgba, logo->opacity);
-            graph_append_logo(&text, "plain", input, logo);
-        }
         buffer_append_text(&text, "[video]");
     }
     if (pass->sound) {

@@ -28,10 +28,9 @@ bool video_pass_can_copy_sound(const AVStream *stream);
 /* Whether MP4 holds and browsers play pictures of this source as they are: H.264 4:2:0, upright, square pixels. */
 bool video_pass_can_copy_picture(const struct video_source *video);
 
-/* Makes the graph of the pass: picture with `logo` (NULL: none) unless it is copied, sound through
- * `filters` unless it is copied. */
-int video_pass_open_graph(struct video_pass *pass, const struct video_logo *logo,
-                          const char *filters, struct err *err);
+/* Makes the graph of the pass: picture unless it is copied, sound through `filters` unless it is
+ * copied. */
+int video_pass_open_graph(struct video_pass *pass, const char *filters, struct err *err);
 
 void video_pass_result(const struct video_pass *pass, struct video_result *ret_result);
 

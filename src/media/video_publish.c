@@ -96,7 +96,8 @@ static int video_publish_open(struct video_pass *pass, int fd, const char *path,
                              VIDEO_SOURCE_FRAMES, &pass->sound, err);
 }
 
-static int video_publish_open_sink(struct video_pass *pass, int fd, const char *title,
+static int video_publish_open_sink(struct video_pass *pass, int fd,
+                                   const struct video_publish_settings *publish,
                                    const AVBSFContext *tagger, struct err *err)
 {
     struct video_sink_copy copy =
@@ -107,7 +108,8 @@ static int video_publish_open_sink(struct video_pass *pass, int fd, const char *
         .width = pass->video->width,
         .height = pass->video->height,
         .rate = pass->video->rate,
-        .title = title,
+        .title = publish->title,
+        .marks = {publish->logo, publish->logo != NULL},
         .audio = pass->sound != NULL,
         .copy_video = copy,
         .copy_audio = video_sink_copy(pass->copied_sound ? pass->copied_sound->stream : NULL),
@@ -179,9 +181,9 @@ int video_publish(int fd_in, const char *path, const struct video_publish_settin
     if (rc == 0 && pass.copied_video)
         rc = video_publish_tag(pass.copied_video->stream, &tagger, err);
     if (rc == 0 && (!pass.copied_video || pass.sound))
-        rc = video_pass_open_graph(&pass, settings->logo, filters, err);
+        rc = video_pass_open_graph(&pass, filters, err);
     if (rc == 0)
-        rc = video_publish_open_sink(&pass, fd_out, settings->title, tagger, err);
+        rc = video_publish_open_sink(&pass, fd_out, settings, tagger, err);
     if (rc < 0)
         return rc;
     bool observes = settings->poster && !pass.copied_video;

@@ -1,5 +1,7 @@
 #include "media/video_sink.h"
 
+#include "media/video_blend.h"
+
 #include "base/arena.h"
 #include <assert.h>
 #include <libavutil/channel_layout.h>
@@ -21,7 +23,6 @@ enum {
     VIDEO_SINK_AUDIO_BITS = 160000,
     VIDEO_SINK_CRF = 21,
     VIDEO_SINK_CRF_WORST = 36,
-    VIDEO_SINK_CRF_INTERMEDIATE = 14,
     VIDEO_SINK_WINDOW_S = 2, /* of bits that may be ahead of the bound */
 };
 
@@ -37,8 +38,10 @@ struct video_sink {
     int fd;
     struct video_sink_stream video, audio;
     bool first_video_packet;
-    double crf, bits_per_frame; /* the bound; 0 for none */
+    double crf, bits_per_frame; /* the bound */
     double bits_ahead;
+    struct video_blend *marks[VIDEO_MARKS_MAX];
+    size_t mark_count;
 };
 
 /* 12 Mb/s for 1080p at 30, less than proportional in both directions. */
@@ -72,9 +75,9 @@ static int video_sink_open_x264(struct video_sink *sink, const struct video_sink
     encoder->thread_count = VIDEO_SINK_THREADS;
     encoder->gop_size = (int)lrint(VIDEO_SINK_KEY_SECONDS * av_q2d(settings->rate)) + 1;
     encoder->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_BITEXACT;
-    sink->crf = settings->intermediate ? VIDEO_SINK_CRF_INTERMEDIATE : VIDEO_SINK_CRF;
-    sink->bits_per_frame = settings->intermediate ? 0 : video_sink_bound(settings);
-    av_opt_set(encoder->priv_data, "preset", settings->intermediate ? "superfast" : "veryfast", 0);
+    sink->crf = VIDEO_SINK_CRF;
+    sink->bits_per_frame = video_sink_bound(settings);
+    av_opt_set(encoder->priv_data, "preset", "veryfast", 0);
     av_opt_set(encoder->priv_data, "profile", "high", 0);
     av_opt_set_double(encoder->priv_data, "crf", sink->crf, 0);
     /* The encoder's code for AVX-512 reads beyond its rows (macroblock tree, widths that are no
@@ -201,6 +204,10 @@ int video_sink_new(int fd, const struct video_sink_settings *settings, struct vi
     struct video_sink *sink = mem_alloc(sizeof(*sink));
     sink->fd = fd;
     sink->first_video_packet = true;
+    assert(settings->marks.count <= VIDEO_MARKS_MAX);
+    for (size_t i = 0; i < settings->marks.count; i++)
+        sink->marks[sink->mark_count++] =
+            video_blend_new(&settings->marks.logos[i], settings->width, settings->height);
     sink->packet = av_packet_alloc();
     int rc = sink->packet ? video_sink_start(sink, settings, err)
                           : video_file_fault(AVERROR(ENOMEM), "starting the MP4 file", err);
@@ -235,8 +242,6 @@ static void video_sink_strip_note(AVPacket *packet)
 
 static void video_sink_hold_rate(struct video_sink *sink, int packet_size)
 {
-    if (sink->bits_per_frame <= 0)
-        return;
     double window =
         sink->bits_per_frame * av_q2d(sink->video.encoder->framerate) * VIDEO_SINK_WINDOW_S;
     sink->bits_ahead = fmax(0, sink->bits_ahead + packet_size * 8.0 - sink->bits_per_frame);
@@ -294,6 +299,17 @@ static int video_sink_encode(struct video_sink *sink, struct video_sink_stream *
     return video_sink_drain(sink, to, err);
 }
 
+int video_sink_mark(struct video_sink *sink, AVFrame *frame, struct err *err)
+{
+    int rc = sink->mark_count > 0 ? av_frame_make_writable(frame) : 0;
+    if (rc < 0)
+        return video_file_fault(rc, "drawing over a frame", err);
+    double seconds = (double)frame->pts / av_q2d(sink->video.encoder->framerate);
+    for (size_t i = 0; i < sink->mark_count; i++)
+        video_blend_draw(sink->marks[i], frame, seconds);
+    return 0;
+}
+
 int video_sink_video(struct video_sink *sink, AVFrame *frame, struct err *err)
 {
     assert(sink->video.encoder && frame->format == AV_PIX_FMT_YUV420P);
@@ -343,6 +359,8 @@ void video_sink_free(struct video_sink *sink)
 {
     if (!sink)
         return;
+    for (size_t i = 0; i < sink->mark_count; i++)
+        video_blend_free(sink->marks[i]);
     avcodec_free_context(&sink->video.encoder);
     avcodec_free_context(&sink->audio.encoder);
     av_packet_free(&sink->packet);

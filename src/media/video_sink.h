@@ -8,6 +8,7 @@
 #ifndef MEDIA_VIDEO_SINK_H
 #define MEDIA_VIDEO_SINK_H
 
+#include "media/video.h"
 #include "media/video_file.h"
 
 enum { VIDEO_SINK_AUDIO_RATE = 48000, VIDEO_SINK_AUDIO_FRAME = 1024 };
@@ -19,11 +20,11 @@ struct video_sink_copy {
 };
 
 struct video_sink_settings {
-    int width, height; /* even; unused when the video is copied */
-    AVRational rate;   /* frames a second */
-    bool intermediate; /* spends bytes instead of time: the next step decodes it again */
-    bool audio;        /* encode stereo AAC at VIDEO_SINK_AUDIO_RATE */
-    const char *title; /* NULL */
+    int width, height;                             /* even; unused when the video is copied */
+    AVRational rate;                               /* frames a second */
+    bool audio;                                    /* encode stereo AAC at VIDEO_SINK_AUDIO_RATE */
+    const char *title;                             /* NULL */
+    struct video_marks marks;                      /* for video_sink_mark() */
     struct video_sink_copy copy_video, copy_audio; /* read during video_sink_new() only */
 };
 
@@ -35,6 +36,8 @@ struct video_sink_copy video_sink_copy(const AVStream *stream);
 /* `fd` is truncated and stays the caller's. */
 int video_sink_new(int fd, const struct video_sink_settings *settings, struct video_sink **ret_sink,
                    struct err *err);
+/* Draws the marks into a frame of the sink's format, pts in frames, that is to be encoded. */
+int video_sink_mark(struct video_sink *sink, AVFrame *frame, struct err *err);
 /* yuv420p of the sink's size, pts in frames. The frame stays the caller's. */
 int video_sink_video(struct video_sink *sink, AVFrame *frame, struct err *err);
 /* Planar float stereo of VIDEO_SINK_AUDIO_FRAME samples (the last may be shorter), pts in samples.

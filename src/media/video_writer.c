@@ -1,5 +1,4 @@
 #include "base/arena.h"
-#include "media/video_blend.h"
 #include "media/video_sink.h"
 #include "media/video_sound.h"
 
@@ -51,14 +50,12 @@ int video_writer_new(int fd, const struct video_writer_settings *settings,
     writer->width = settings->width;
     writer->height = settings->height;
     writer->rate = (AVRational){settings->rate_numerator, settings->rate_denominator};
-    if (settings->logo)
-        writer->logo = video_blend_new(settings->logo, settings->width, settings->height);
     struct video_sink_settings sink = {
         .width = settings->width,
         .height = settings->height,
         .rate = writer->rate,
-        .intermediate = settings->intermediate,
         .title = settings->title,
+        .marks = settings->marks,
     };
     int rc = settings->sound ? video_sound_new(settings->sound, &writer->sound, err) : 0;
     if (writer->sound)
@@ -91,10 +88,10 @@ int video_writer_begin(struct video_writer *writer, struct picture_planes *ret_p
 
 int video_writer_commit(struct video_writer *writer, struct err *err)
 {
-    if (writer->logo)
-        video_blend_draw(writer->logo, writer->frame, (double)writer->next / av_q2d(writer->rate));
     writer->frame->pts = writer->next++;
-    int rc = video_sink_video(writer->sink, writer->frame, err);
+    int rc = video_sink_mark(writer->sink, writer->frame, err);
+    if (rc == 0)
+        rc = video_sink_video(writer->sink, writer->frame, err);
     if (rc == 0 && writer->sound)
         rc = video_sound_write(writer->sound,
                                av_rescale_q(writer->next, av_inv_q(writer->rate), AV_TIME_BASE_Q),
@@ -129,7 +126,6 @@ void video_writer_free(struct video_writer *writer)
         return;
     video_sink_free(writer->sink);
     video_sound_free(writer->sound);
-    video_blend_free(writer->logo);
     sws_freeContext(writer->scaler);
     av_frame_free(&writer->frame);
     free(writer);

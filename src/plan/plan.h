@@ -195,6 +195,20 @@ struct plan_decision {
 /* Decides one step. The params of PLAN_RUN still hold media references as strings. */
 struct plan_decision plan_decide(struct arena *a, const struct plan_view *view, size_t index);
 
+/* A step that can be run in the same pass as the one before it. */
+struct plan_follower {
+    size_t step;
+    const json_t *params, *local; /* of its one run, owned by the arena passed in; its `fuse_input` is null */
+};
+
+enum { PLAN_FOLLOWERS_MAX = 6 };
+
+/* The chain of steps behind `index`, which is about to make a video in its one run, that can be made in one pass with it: each of
+ * them takes the video of the one before it and nothing else from there, nobody besides takes anything of that one, and only the last
+ * is an output. What they are to do is decided already. Returns how many. */
+size_t plan_fuse(struct arena *a, const struct plan_view *view, size_t index,
+                 struct plan_follower ret_followers[PLAN_FOLLOWERS_MAX]);
+
 /* The active outputs when every step is decided: an array (owned by the arena) of the result objects in output
  * order, copied from the outcomes. ERR_NO_OUTPUT when there is none. */
 int plan_outputs(struct arena *a, const struct plan_view *view, json_t **ret_results,

@@ -95,7 +95,10 @@ struct step_output {
     int64_t duration_ms;      /* 0 where it does not apply */
 };
 
+struct step_fuse;
+
 struct step_run {
+    struct step_run *next; /* the step that is run in the same pass, on the video of this one; NULL */
     struct arena *arena;
     const struct step_type *type;
     const json_t *
@@ -122,14 +125,22 @@ struct step_type {
     int credits;     /* price hint for a template without prices */
     double weight;   /* share of progress; 1.0 is about a second of work */
     int timeout_s;   /* default time limit of one attempt */
+    /* Fusion. `fuse_head`: it encodes a video and draws what its followers want over it (see step/fuse.h).
+     * `fuse_input`: it can be such a follower, of the step whose video is this parameter; NULL: it cannot. One that has no
+     * `fuse_head` is the last of a chain. `fuse` is NULL in the server. */
+    bool fuse_head;
+    const char *fuse_input;
+    const struct step_fuse *fuse;
     /* Fills outputs; 0 or a negative error. NULL in the server. */
     int (*run)(struct step_run *run, struct err *err);
 };
 
 #ifdef STEP_DESCRIPTORS_ONLY
 #define STEP_RUN(function) NULL
+#define STEP_FUSE(fuse) NULL
 #else
 #define STEP_RUN(function) (function)
+#define STEP_FUSE(fuse) (&(fuse))
 #endif
 
 /* --- the table ---------------------------------------------------------------------------------- */

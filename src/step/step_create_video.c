@@ -57,6 +57,7 @@ static const struct step_param params[] = {
 #include "media/clip.h"
 #include "media/image.h"
 #include "media/look.h"
+#include "step/fuse.h"
 
 #include <math.h>
 #include <string.h>
@@ -164,6 +165,7 @@ static int run(struct step_run *run, struct err *err)
     struct share share = {run, 0, 0.1};
     const struct media_monitor monitor = {&share, advance};
     struct layers *layers CLEANUP(layers) = NULL, *last CLEANUP(layers) = NULL;
+    struct step_marks marks CLEANUP(step_marks) = {0};
     int width = 0, height = 0, fd CLEANUP(fd) = -1;
     run->provider = "local";
     int rc = choose_size(run, input, &width, &height, err);
@@ -171,11 +173,9 @@ static int run(struct step_run *run, struct err *err)
         rc = open_layers(run, input, width, height, &monitor, &layers, err);
     if (rc == 0 && last_input)
         rc = open_layers(run, last_input, width, height, &monitor, &last, err);
-    if (rc == 0)
-        rc = step_run_open_output(run, &fd, err);
     if (rc < 0)
         return rc;
-    const struct clip_settings settings = {
+    struct clip_settings settings = {
         .move = choose_move(run),
         .seconds = step_run_number(run, "duration", 5),
         .fps = (int)step_run_integer(run, "fps", 30),
@@ -183,14 +183,18 @@ static int run(struct step_run *run, struct err *err)
         .closed = json_member_bool(run->local, "closed", false) && !last,
         .strength = layers->subject && !layers->scene[0] ? STRENGTH_INVENTED : 1,
     };
+    int64_t frames = llrint(settings.seconds * settings.fps) * settings.rounds;
+    const struct video_result made = {width, height, frames * 1000 / settings.fps};
+    rc = step_marks_read(run, width, height, made.duration_ms, &marks, err);
+    if (rc == 0)
+        rc = step_run_open_output(run, &fd, err);
+    if (rc < 0)
+        return rc;
+    settings.marks = step_marks_all(&marks);
     share.from = 0.1;
     share.share = 0.9;
     rc = clip_write(layers, last, &settings, fd, &monitor, err);
-    if (rc < 0)
-        return rc;
-    int64_t frames = llrint(settings.seconds * settings.fps) * settings.rounds;
-    step_run_add_file(run, TAKE_FD(fd), "video/mp4", width, height, frames * 1000 / settings.fps);
-    return 0;
+    return rc < 0 ? rc : step_fuse_finish(run, TAKE_FD(fd), &made, err);
 }
 
 #endif
@@ -206,5 +210,6 @@ const struct step_type step_create_video = {
     .credits = 100,
     .weight = 8,
     .timeout_s = 600,
+    .fuse_head = true,
     .run = STEP_RUN(run),
 };

@@ -1,5 +1,6 @@
 #include "media/image.h"
 #include "media/video.h"
+#include "step/fuse.h"
 #include "step/logo.h"
 #include "step/still.h"
 
@@ -92,38 +93,51 @@ static int check_times(double start_s, double end_s, bool has_end, const struct 
     return 0;
 }
 
-static int overlay_video(struct step_run *run, const struct step_input *input, struct err *err)
+static int mark(struct step_run *run, const struct video_info *info, struct step_logo *ret_logo,
+                struct video_logo *ret_mark, struct err *err)
 {
-    struct video_info info;
-    struct step_logo logo CLEANUP(step_logo) = {0};
     double end_s = step_run_number(run, "end_time", -1);
     double start_s = step_run_number(run, "start_time", 0);
-    int fd CLEANUP(fd) = -1;
-    int rc = video_probe(input->fd, input->path, &info, err);
+    int rc = check_times(start_s, end_s, end_s >= 0, info, "/video_url", err);
     if (rc == 0)
-        rc = check_times(start_s, end_s, end_s >= 0, &info, input->path, err);
-    if (rc == 0)
-        rc = load_logo(run, info.width, info.height, &logo, err);
-    if (rc == 0)
-        rc = step_run_open_output(run, &fd, err);
+        rc = load_logo(run, info->width, info->height, ret_logo, err);
     if (rc < 0)
         return rc;
-    const struct video_logo placed = {
-        .rgba = logo.rgba,
-        .x = logo.x,
-        .y = logo.y,
+    *ret_mark = (struct video_logo){
+        .rgba = ret_logo->rgba,
+        .x = ret_logo->x,
+        .y = ret_logo->y,
         .opacity = step_run_number(run, "opacity", 1),
         .start_s = start_s,
         .end_s = end_s >= 0 ? end_s : 0,
     };
-    const struct media_monitor monitor = {run, step_run_advance};
-    struct video_result result;
-    rc = video_overlay_logo(input->fd, input->path, &placed, false, fd, &monitor, &result, err);
+    return 0;
+}
+
+static int overlay_video(struct step_run *run, const struct step_input *input, struct err *err)
+{
+    struct video_info info;
+    struct step_marks marks CLEANUP(step_marks) = {0};
+    struct step_logo logo CLEANUP(step_logo) = {0};
+    struct video_logo placed;
+    int fd CLEANUP(fd) = -1;
+    int rc = video_probe(input->fd, input->path, &info, err);
+    if (rc == 0)
+        rc = mark(run, &info, &logo, &placed, err);
     if (rc < 0)
         return rc;
-    step_run_add_file(run, TAKE_FD(fd), "video/mp4", result.width, result.height,
-                      result.duration_ms);
-    return step_run_progress(run, 1, err);
+    step_marks_add(&marks, &logo, &placed);
+    rc = step_marks_read(run, info.width, info.height, info.duration_ms, &marks, err);
+    if (rc == 0)
+        rc = step_run_open_output(run, &fd, err);
+    if (rc < 0)
+        return rc;
+    const struct video_marks all = step_marks_all(&marks);
+    const struct media_monitor monitor = {run, step_run_advance};
+    const struct video_input video = {input->fd, input->path};
+    struct video_result result;
+    rc = video_overlay(&video, &all, fd, &monitor, &result, err);
+    return rc < 0 ? rc : step_fuse_finish(run, TAKE_FD(fd), &result, err);
 }
 
 static int run(struct step_run *run, struct err *err)
@@ -135,6 +149,8 @@ static int run(struct step_run *run, struct err *err)
                        "Either image_url or video_url is needed, and not both.");
     return image ? overlay_image(run, image, err) : overlay_video(run, video, err);
 }
+
+static const struct step_fuse fuse = {.mark = mark};
 
 #endif
 
@@ -148,5 +164,8 @@ const struct step_type step_overlay_logo = {
     .credits = 5,
     .weight = 8,
     .timeout_s = 900,
+    .fuse_head = true,
+    .fuse_input = "video_url",
+    .fuse = STEP_FUSE(fuse),
     .run = STEP_RUN(run),
 };

@@ -1,6 +1,6 @@
 #include "media/image.h"
 #include "media/video.h"
-#include "step/step.h"
+#include "step/fuse.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -151,8 +151,16 @@ static int overlay_picture(struct step_run *run, const struct step_input *base,
                                       .y = place.y,
                                       .opacity = 1,
                                       .start_s = step_run_number(run, "start_time", 0)};
+    struct step_marks marks CLEANUP(step_marks) = {0};
+    struct step_logo loaded CLEANUP(step_logo) = {.rgba = TAKE(cut)};
+    step_marks_add(&marks, &loaded, &placed);
+    rc = step_marks_read(run, info->width, info->height, info->duration_ms, &marks, err);
+    if (rc < 0)
+        return rc;
+    const struct video_marks all = step_marks_all(&marks);
     const struct media_monitor monitor = {run, step_run_advance};
-    return video_overlay_logo(base->fd, base->path, &placed, false, fd, &monitor, ret_result, err);
+    const struct video_input video = {base->fd, base->path};
+    return video_overlay(&video, &all, fd, &monitor, ret_result, err);
 }
 
 static int overlay_video(struct step_run *run, const struct step_input *base,
@@ -166,14 +174,24 @@ static int overlay_video(struct step_run *run, const struct step_input *base,
     struct place place = place_overlay(run, info, inset.width, inset.height);
     struct picture *mask CLEANUP(picture) = make_mask(run, &place);
     const char *audio = step_run_text(run, "audio");
+    bool is_shortest = strcmp(step_run_text(run, "end"), "shortest") == 0;
+    double start_s = step_run_number(run, "start_time", 0);
+    int64_t ends_ms = inset.duration_ms + llrint(start_s * 1000);
+    struct step_marks marks CLEANUP(step_marks) = {0};
+    rc = step_marks_read(run, info->width, info->height,
+                         is_shortest && ends_ms < info->duration_ms ? ends_ms : info->duration_ms,
+                         &marks, err);
+    if (rc < 0)
+        return rc;
     const struct video_inset_settings settings = {
+        .marks = step_marks_all(&marks),
         .x = place.x,
         .y = place.y,
         .width = place.width,
         .height = place.height,
         .mask = mask,
-        .start_s = step_run_number(run, "start_time", 0),
-        .shortest = strcmp(step_run_text(run, "end"), "shortest") == 0,
+        .start_s = start_s,
+        .shortest = is_shortest,
         .audio = strcmp(audio, "mix") == 0       ? VIDEO_INSET_AUDIO_MIX
                  : strcmp(audio, "overlay") == 0 ? VIDEO_INSET_AUDIO_OVERLAY
                                                  : VIDEO_INSET_AUDIO_BASE,
@@ -204,11 +222,7 @@ static int run(struct step_run *run, struct err *err)
         return rc;
     bool is_picture = image_probe(over->fd, over->path, &picture, NULL) == 0;
     rc = (is_picture ? overlay_picture : overlay_video)(run, base, over, &info, fd, &result, err);
-    if (rc < 0)
-        return rc;
-    step_run_add_file(run, TAKE_FD(fd), "video/mp4", result.width, result.height,
-                      result.duration_ms);
-    return step_run_progress(run, 1, err);
+    return rc < 0 ? rc : step_fuse_finish(run, TAKE_FD(fd), &result, err);
 }
 
 #endif
@@ -223,5 +237,6 @@ const struct step_type step_overlay_video = {
     .credits = 10,
     .weight = 12,
     .timeout_s = 900,
+    .fuse_head = true,
     .run = STEP_RUN(run),
 };

@@ -1,5 +1,6 @@
 #include "media/image.h"
 #include "media/video.h"
+#include "step/fuse.h"
 #include "step/logo.h"
 #include "step/still.h"
 
@@ -42,30 +43,30 @@ static int place_logo(const struct step_run *run, const struct step_input *file,
     return step_logo_load(file, &settings, info->width, info->height, ret_logo, err);
 }
 
-static int run(struct step_run *run, struct err *err)
+static int mark(struct step_run *run, const struct video_info *info, struct step_logo *ret_logo,
+                struct video_logo *ret_mark, struct err *err)
 {
-    const struct step_input *video = step_run_input(run, "video_url");
-    const struct step_input *logo_file = step_run_input(run, "logo_url");
-    struct picture *poster CLEANUP(picture) = NULL;
-    struct step_logo loaded CLEANUP(step_logo) = {0};
-    struct video_info info;
-    int rc = logo_file ? video_probe(video->fd, video->path, &info, err) : 0;
-    if (rc == 0 && logo_file)
-        rc = place_logo(run, logo_file, &info, &loaded, err);
-    if (rc < 0)
-        return rc;
+    const struct step_input *file = step_run_input(run, "logo_url");
+    int rc = file ? place_logo(run, file, info, ret_logo, err) : 0;
+    if (rc == 0 && file)
+        *ret_mark = (struct video_logo){
+            .rgba = ret_logo->rgba, .x = ret_logo->x, .y = ret_logo->y, .opacity = 1};
+    return rc;
+}
 
+static int publish(struct step_run *run, const struct video_input *video,
+                   const struct video_logo *logo, struct err *err)
+{
+    struct picture *poster CLEANUP(picture) = NULL;
     int fd CLEANUP(fd) = -1;
     struct video_result result;
-    const struct video_logo logo = {
-        .rgba = loaded.rgba, .x = loaded.x, .y = loaded.y, .opacity = 1};
     const struct media_monitor monitor = {run, step_run_advance};
     const struct video_publish_settings settings = {
-        .logo = logo_file ? &logo : NULL,
+        .logo = logo,
         .title = step_run_text(run, "title"),
         .poster = step_run_boolean(run, "poster", false),
     };
-    rc = step_run_open_output(run, &fd, err);
+    int rc = step_run_open_output(run, &fd, err);
     if (rc == 0)
         rc = video_publish(video->fd, video->path, &settings, fd, &monitor, &result, &poster, err);
     if (rc < 0)
@@ -75,6 +76,32 @@ static int run(struct step_run *run, struct err *err)
     rc = poster ? step_still_add(run, poster, IMAGE_JPEG, POSTER_QUALITY, err) : 0;
     return rc < 0 ? rc : step_run_progress(run, 1, err);
 }
+
+/* The logo is in the pictures already, which are copied. */
+static int finish(struct step_run *run, int made_fd, const struct video_result *made,
+                  struct err *err)
+{
+    (void)made;
+    return publish(run, &(struct video_input){made_fd, "/video_url"}, NULL, err);
+}
+
+static int run(struct step_run *run, struct err *err)
+{
+    const struct step_input *video = step_run_input(run, "video_url");
+    struct step_logo loaded CLEANUP(step_logo) = {0};
+    struct video_logo logo = {0};
+    struct video_info info = {0};
+    bool has_logo = step_run_input(run, "logo_url") != NULL;
+    int rc = has_logo ? video_probe(video->fd, video->path, &info, err) : 0;
+    if (rc == 0)
+        rc = mark(run, &info, &loaded, &logo, err);
+    if (rc < 0)
+        return rc;
+    const struct video_input input = {video->fd, video->path};
+    return publish(run, &input, has_logo ? &logo : NULL, err);
+}
+
+static const struct step_fuse fuse = {.mark = mark, .finish = finish};
 
 #endif
 
@@ -88,5 +115,7 @@ const struct step_type step_publish_video_with_logo = {
     .credits = 10,
     .weight = 10,
     .timeout_s = 900,
+    .fuse_input = "video_url",
+    .fuse = STEP_FUSE(fuse),
     .run = STEP_RUN(run),
 };

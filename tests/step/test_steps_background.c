@@ -97,8 +97,7 @@ static struct video_writer *start_video(int fd, int width, int height, int frame
                                                    .height = height,
                                                    .rate_numerator = 25,
                                                    .rate_denominator = 1,
-                                                   .frame_count = frames,
-                                                   .intermediate = true};
+                                                   .frame_count = frames};
     struct video_writer *writer;
     OK(video_writer_new(fd, &settings, &writer, &fault));
     return writer;

@@ -71,7 +71,7 @@ static void decide_make_tasks(struct run *run, size_t index, const json_t *calls
 }
 
 /* Fills the view that plan/ decides on. */
-static struct plan_view decide_view(const struct run *run, struct plan_outcome *outcomes)
+struct plan_view run_view(const struct run *run, struct plan_outcome *outcomes)
 {
     for (size_t i = 0; i < run->step_count; i++)
         outcomes[i] = (struct plan_outcome){run->steps[i].state, run->steps[i].outcome};
@@ -176,14 +176,14 @@ void run_decide(struct run *run)
         moved = false;
         for (size_t i = 0; i < run->step_count; i++)
             decide_settle(run, &run->steps[i]);
-        struct plan_view view = decide_view(run, outcomes);
+        struct plan_view view = run_view(run, outcomes);
         for (size_t i = 0; i < run->step_count && !run->over; i++) {
             if (!run->steps[i].decided)
                 moved |= decide_step(run, a, &view, i);
         }
     }
     if (!run->over && decide_all_over(run)) {
-        struct plan_view view = decide_view(run, outcomes);
+        struct plan_view view = run_view(run, outcomes);
         run_finish(run, a, &view);
     }
 }

@@ -71,13 +71,24 @@ static void input_visit_value(struct task *task, const json_t *value,
     }
 }
 
-static void input_visit(struct task *task, void (*visit)(struct task *task, const char *url))
+static void input_visit_params(struct task *task, const struct step_type *type,
+                               const json_t *params,
+                               void (*visit)(struct task *task, const char *url))
 {
-    const struct step_type *type = task->run->steps[task->step].info.type;
     for (size_t i = 0; i < type->param_count; i++) {
         if (step_param_is_media(type->params[i].type))
-            input_visit_value(task, json_object_get(task->params, type->params[i].name), visit);
+            input_visit_value(task, json_object_get(params, type->params[i].name), visit);
     }
+}
+
+/* Also what is needed by the steps that run with it. */
+static void input_visit(struct task *task, void (*visit)(struct task *task, const char *url))
+{
+    const struct run *run = task->run;
+    input_visit_params(task, run->steps[task->step].info.type, task->params, visit);
+    for (size_t i = 0; task->fuse && i < task->fuse->count; i++)
+        input_visit_params(task, run->steps[task->fuse->steps[i].step].info.type,
+                           task->fuse->steps[i].params, visit);
 }
 
 static void input_count_missing(struct task *task, const char *url)

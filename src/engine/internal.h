@@ -82,7 +82,9 @@ struct task {
     int64_t not_before; /* wall us */
     struct timer timer; /* next attempt, or the time limit while it runs */
     json_t *params, *local;
-    json_t *results; /* as stored */
+    json_t *results;   /* as stored */
+    struct fuse *fuse; /* steps that are run with it in one pass; NULL */
+    bool unfused;      /* that did not work: alone from now on */
     char *error_json, *reason, *provider;
     int64_t used_credits, duration_ms, started_at, finished_at;
     int64_t running_since; /* monotonic us */
@@ -170,6 +172,8 @@ void run_free(struct run *run);
 void run_progress(struct run *run);
 
 void run_decide(struct run *run);
+/* What plan/ decides on; `outcomes` has room for every step. */
+struct plan_view run_view(const struct run *run, struct plan_outcome *outcomes);
 int run_compute_progress(const struct run *run);
 
 /* --- tasks --- */
@@ -198,6 +202,30 @@ void nested_moved(struct run *run);
 bool nested_is_orphan(struct run *run);
 /* What the child runs that have succeeded cost. */
 int64_t run_child_credits(const struct run *run);
+
+/* --- steps in one pass --- */
+
+struct fuse_step {
+    size_t step;
+    json_t *params, *local;
+};
+
+struct fuse {
+    struct fuse_step steps[PLAN_FOLLOWERS_MAX];
+    size_t count;
+};
+
+/* Finds the steps that can be run with a task in one pass, anew each time. */
+void fuse_plan(struct task *task);
+/* Forgets them. */
+void fuse_drop(struct task *task);
+/* The same for good, when an attempt failed with them: the fault may be theirs. False when there are none. */
+bool fuse_undo(struct task *task);
+/* Their results are blobs now, a list each. They become durable with the next transition. */
+void fuse_succeed(struct task *task, json_t *const *results);
+/* Weights of the steps that are under way with the task. */
+double fuse_weight(const struct task *task);
+int fuse_timeout_s(const struct task *task); /* all of them together */
 
 /* --- inputs --- */
 

@@ -325,7 +325,7 @@ int run_compute_progress(const struct run *run)
             continue;
         total += weight * (step->task_count > 0 ? step->task_count : 1);
         for (int k = 0; k < step->task_count; k++)
-            done += weight * step->tasks[k].fraction;
+            done += (weight + fuse_weight(&step->tasks[k])) * step->tasks[k].fraction;
     }
     int percent = total > 0 ? (int)floor(100 * done / total) : 0;
     if (percent > 99)

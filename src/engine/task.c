@@ -76,6 +76,7 @@ void task_start(struct task *task)
         nested_start(task);
         return;
     }
+    fuse_plan(task);
     inputs_gather(task);
     if (task->input_fault.code != ERR_OK) {
         struct err fault = task->input_fault;
@@ -94,6 +95,7 @@ struct dispatch {
     struct task *task;
     json_t *params;      /* with {"input": N} for every reference */
     json_t *fingerprint; /* with {"blob": SHA} instead: what the seed is made of */
+    json_t *then;        /* the steps that run with it */
     json_t *paths;
     int fds[WIRE_FDS_MAX];
     int fd_count;
@@ -140,24 +142,43 @@ static int dispatch_value(struct dispatch *dispatch, const json_t *value, const 
     return rc;
 }
 
-static int dispatch_params(struct dispatch *dispatch, struct err *err)
+static int dispatch_params(struct dispatch *dispatch, const struct step_type *type,
+                           const json_t *given, json_t *params, json_t *fingerprint,
+                           struct err *err)
 {
-    struct task *task = dispatch->task;
-    const struct step_type *type = task->run->steps[task->step].info.type;
     CLEANUP(arena) struct arena *a = arena_new();
-    dispatch->params = json_copy(task->params);
-    dispatch->fingerprint = json_copy(task->params);
-    dispatch->paths = json_array();
     int rc = 0;
     for (size_t i = 0; i < type->param_count && rc == 0; i++) {
         const char *name = type->params[i].name;
-        const json_t *value = json_object_get(task->params, name);
+        const json_t *value = json_object_get(given, name);
         if (!step_param_is_media(type->params[i].type) || !value || json_is_null(value))
             continue;
         json_t *input = NULL, *blob = NULL;
         rc = dispatch_value(dispatch, value, json_pointer(a, "", name), &input, &blob, err);
-        json_object_set_new(dispatch->params, name, input);
-        json_object_set_new(dispatch->fingerprint, name, blob);
+        json_object_set_new(params, name, input);
+        json_object_set_new(fingerprint, name, blob);
+    }
+    return rc;
+}
+
+static int dispatch_all_params(struct dispatch *dispatch, struct err *err)
+{
+    struct task *task = dispatch->task;
+    const struct run_step *steps = task->run->steps;
+    dispatch->params = json_copy(task->params);
+    dispatch->fingerprint = json_copy(task->params);
+    dispatch->paths = json_array();
+    dispatch->then = json_array();
+    int rc = dispatch_params(dispatch, steps[task->step].info.type, task->params, dispatch->params,
+                             dispatch->fingerprint, err);
+    for (size_t i = 0; rc == 0 && task->fuse && i < task->fuse->count; i++) {
+        const struct fuse_step *step = &task->fuse->steps[i];
+        const struct step_type *type = steps[step->step].info.type;
+        json_t *params = json_copy(step->params);
+        CLEANUP(json) json_t *unused = json_object();
+        json_array_append_new(dispatch->then, json_pack("{s:s, s:o, s:O}", "flow", type->name,
+                                                        "params", params, "local", step->local));
+        rc = dispatch_params(dispatch, type, step->params, params, unused, err);
     }
     return rc;
 }
@@ -184,6 +205,7 @@ static void dispatch_finish(struct dispatch *dispatch)
         close(dispatch->fds[i]);
     json_decref(dispatch->params);
     json_decref(dispatch->fingerprint);
+    json_decref(dispatch->then);
     json_decref(dispatch->paths);
 }
 
@@ -191,16 +213,16 @@ static int task_send(struct task *task, struct pool_worker *worker, struct err *
 {
     struct engine *engine = task->run->engine;
     struct dispatch dispatch = {.task = task};
-    int rc = dispatch_params(&dispatch, err);
+    int rc = dispatch_all_params(&dispatch, err);
     if (rc == 0) {
         CLEANUP(arena) struct arena *a = arena_new();
         CLEANUP(json)
         json_t *message = json_pack(
-            "{s:s, s:I, s:s, s:O, s:O, s:s, s:O}", "type", "run", "job",
+            "{s:s, s:I, s:s, s:O, s:O, s:s, s:O, s:O}", "type", "run", "job",
             (json_int_t)engine->next_job++, "flow", task->run->steps[task->step].info.type->name,
             "params", dispatch.params, "local", task->local, "seed",
             arena_printf(a, "%llu", (unsigned long long)dispatch_seed(&dispatch)), "paths",
-            dispatch.paths);
+            dispatch.paths, "then", dispatch.then);
         rc = pool_run(worker, task, message, dispatch.fds, dispatch.fd_count, err);
     }
     dispatch_finish(&dispatch);
@@ -231,8 +253,7 @@ static void task_dispatch_to(struct task *task, struct pool_worker *worker)
     task->running_since = clock_monotonic_us();
     log_line(LOG_DEBUG, "a step starts", "workflow_id", task->run->workflow.id, "step_id",
              task->run->steps[task->step].info.id, NULL);
-    timer_set(engine, &task->timer,
-              task->running_since + (int64_t)task->run->steps[task->step].info.timeout_s * 1000000);
+    timer_set(engine, &task->timer, task->running_since + (int64_t)fuse_timeout_s(task) * 1000000);
 }
 
 void task_dispatch(struct engine *engine)
@@ -294,6 +315,12 @@ void task_fail(struct task *task, const struct err *fault)
     enum machine_task_event event =
         machine_after_failure(info, task->attempt, fault->code, &delay_s);
     task_leave_worker(task);
+    if (!run->over && fault->code != ERR_CANCELLED && fuse_undo(task)) {
+        log_line(LOG_INFO, "steps in one pass failed, they are run one by one", "workflow_id",
+                 run->workflow.id, "step_id", info->id, "reason", fault->message, NULL);
+        task_start(task);
+        return;
+    }
     task_count(task, event == MACHINE_TASK_RETRY ? "retry" : "fail");
     if (run->over || !machine_task(task->state, event, &next, &effects))
         return;
@@ -363,6 +390,7 @@ void task_drop(struct task *task, const char *reason)
 void task_finish(struct task *task)
 {
     timer_clear(task->run->engine, &task->timer);
+    fuse_drop(task);
     json_decref(task->params);
     json_decref(task->local);
     json_decref(task->results);
@@ -384,7 +412,10 @@ struct publish {
     struct errand errand;
     struct task *task;
     json_t *results; /* each with "output": index into fds until it was published */
+    json_t *then[PLAN_FOLLOWERS_MAX]; /* of the steps that ran with it; NULL */
     int fds[64];
+    char sha256[64][SHA256_HEX_SIZE]; /* of those that are published */
+    uint64_t sizes[64];
     int rc;
     struct err err;
     char *provider;
@@ -435,26 +466,56 @@ static json_t *results_checked(const struct pool_worker *worker, const json_t *s
     return results;
 }
 
+/* A file may be the result of several steps. */
+static int publish_file(struct engine *engine, struct publish *publish, size_t output)
+{
+    if (*publish->sha256[output])
+        return 0;
+    int rc = blob_publish(engine->settings.blobs, publish->fds[output], publish->sha256[output],
+                          &publish->sizes[output], &publish->err);
+    if (rc < 0)
+        *publish->sha256[output] = '\0'; /* nothing is held */
+    return rc;
+}
+
+static int publish_list(struct engine *engine, struct publish *publish, json_t *results)
+{
+    size_t index;
+    json_t *result;
+    json_array_foreach(results, index, result)
+    {
+        int64_t output = json_member_integer(result, "output", -1);
+        if (output < 0)
+            continue;
+        int rc = publish_file(engine, publish, (size_t)output);
+        if (rc < 0)
+            return rc;
+        json_object_del(result, "output");
+        json_object_set_new(result, "blob", json_string(publish->sha256[output]));
+        json_object_set_new(result, "size", json_integer((json_int_t)publish->sizes[output]));
+    }
+    return 0;
+}
+
 static void publish_work(struct engine *engine, struct errand *errand)
 {
     struct publish *publish = (struct publish *)errand;
-    size_t index;
-    json_t *result;
-    json_array_foreach(publish->results, index, result)
-    {
-        const json_t *output = json_object_get(result, "output");
-        char sha256[SHA256_HEX_SIZE];
-        uint64_t size;
-        if (!output)
-            continue;
-        publish->rc = blob_publish(engine->settings.blobs, publish->fds[json_integer_value(output)],
-                                   sha256, &size, &publish->err);
-        if (publish->rc < 0)
-            return;
-        json_object_del(result, "output");
-        json_object_set_new(result, "blob", json_string(sha256));
-        json_object_set_new(result, "size", json_integer((json_int_t)size));
+    publish->rc = publish_list(engine, publish, publish->results);
+    for (size_t i = 0; publish->rc == 0 && i < PLAN_FOLLOWERS_MAX; i++)
+        publish->rc = publish_list(engine, publish, publish->then[i]);
+}
+
+static void publish_free(struct publish *publish)
+{
+    for (size_t i = 0; i < TABLE_SIZE(publish->fds); i++) {
+        if (publish->fds[i] >= 0)
+            close(publish->fds[i]);
     }
+    for (size_t i = 0; i < PLAN_FOLLOWERS_MAX; i++)
+        json_decref(publish->then[i]);
+    json_decref(publish->results);
+    free(publish->provider);
+    free(publish);
 }
 
 static void publish_done(struct engine *engine, struct errand *errand)
@@ -462,39 +523,54 @@ static void publish_done(struct engine *engine, struct errand *errand)
     struct publish *publish = (struct publish *)errand;
     struct task *task = publish->task;
     struct run *run = task->run;
-    size_t index;
-    json_t *result;
     (void)engine;
-    for (size_t i = 0; i < TABLE_SIZE(publish->fds); i++) {
-        if (publish->fds[i] >= 0)
-            close(publish->fds[i]);
-    }
-    json_array_foreach(publish->results, index, result)
-    {
-        const char *blob = json_member_string(result, "blob");
-        if (blob)
-            run_hold(run, blob);
+    for (size_t i = 0; i < TABLE_SIZE(publish->sha256); i++) {
+        if (*publish->sha256[i])
+            run_hold(run, publish->sha256[i]);
     }
     if (publish->rc == 0) {
-        task_succeed(task, publish->results, publish->provider);
+        fuse_succeed(task, publish->then);
+        task_succeed(task, json_incref(publish->results), publish->provider);
     } else {
-        json_decref(publish->results);
         task_fail(task, &publish->err);
     }
-    free(publish->provider);
-    free(publish);
+    publish_free(publish);
     run_unreference(run);
+}
+
+/* Reads what the worker says into lists that were checked; false when it is not as it should be. */
+static bool publish_read(struct publish *publish, const struct pool_worker *worker,
+                         const json_t *message, bool *ret_has_files)
+{
+    const struct fuse *fuse = publish->task->fuse;
+    const json_t *then = json_object_get(message, "then");
+    size_t count = fuse ? fuse->count : 0;
+    publish->results = results_checked(worker, json_object_get(message, "results"), ret_has_files);
+    if (!publish->results || json_array_size(then) != count)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        bool has_files;
+        publish->then[i] = results_checked(worker, json_array_get(then, i), &has_files);
+        if (!publish->then[i])
+            return false;
+        *ret_has_files |= has_files;
+    }
+    return true;
 }
 
 void task_worker_done(struct pool_worker *worker, const json_t *message)
 {
     struct task *task = worker->task;
     const char *provider = json_member_string(message, "provider");
-    bool has_files;
-    json_t *results = results_checked(worker, json_object_get(message, "results"), &has_files);
+    bool has_files = false;
+    struct publish *publish = mem_alloc(sizeof(*publish));
+    publish->task = task;
+    for (size_t i = 0; i < TABLE_SIZE(publish->fds); i++)
+        publish->fds[i] = -1;
     worker->task = NULL;
-    if (!results) {
+    if (!publish_read(publish, worker, message, &has_files)) {
         struct err fault;
+        publish_free(publish);
         err_set(&fault, ERR_WORKER_CRASHED, NULL, "The worker gave a result that cannot be read.");
         task_fail(task, &fault);
         return;
@@ -502,19 +578,17 @@ void task_worker_done(struct pool_worker *worker, const json_t *message)
     timer_clear(task->run->engine, &task->timer);
     task->worker = NULL;
     if (!has_files) {
-        task_succeed(task, results, provider);
+        fuse_succeed(task, publish->then);
+        task_succeed(task, json_incref(publish->results), provider);
+        publish_free(publish);
         return;
     }
-    struct publish *publish = mem_alloc(sizeof(*publish));
     publish->errand.work = publish_work;
     publish->errand.done = publish_done;
-    publish->task = task;
-    publish->results = results;
     publish->provider = provider ? mem_strdup(provider) : NULL;
-    for (size_t i = 0; i < TABLE_SIZE(publish->fds); i++) {
-        publish->fds[i] = (int)i < worker->output_count ? worker->outputs[i] : -1;
-        if ((int)i < worker->output_count)
-            worker->outputs[i] = -1;
+    for (int i = 0; i < worker->output_count; i++) {
+        publish->fds[i] = worker->outputs[i];
+        worker->outputs[i] = -1;
     }
     task->phase = TASK_PUBLISHING;
     task->run->references++;

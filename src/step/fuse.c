@@ -1,5 +1,3 @@
-#ifndef STEP_DESCRIPTORS_ONLY
-
 #include "step/fuse.h"
 
 #include <assert.h>
@@ -47,5 +45,3 @@ int step_fuse_finish(struct step_run *head, int fd, const struct video_result *m
     }
     return rc < 0 ? rc : step_run_progress(head, 1, err);
 }
-
-#endif

@@ -8,13 +8,15 @@
  *
  * Messages (member "type"):
  *   server to media worker  {"type":"run","job":N,"flow":..,"params":{..},"local":{..},"seed":"DECIMAL"}
- *                           with the inputs as descriptors; {"type":"cancel","job":N};
+ *                           "then":[{"flow":..,"params":{..},"local":{..}}, ..] with the inputs of all as descriptors:
+ *                           `then` are the steps that run in the same pass; {"type":"cancel","job":N};
  *                           {"type":"output","job":N} with one descriptor, the answer to an "output"
  *   media worker to server  {"type":"ready"}; {"type":"progress","job":N,"fraction":0.5};
  *                           {"type":"note","job":N,"text":..}; {"type":"output","job":N};
  *                           {"type":"done","job":N,"provider":"local"|null,"results":[{"text":..} |
  *                           {"output":I,"content_type":..,"width":..,"height":..,"duration_ms":..}]}
- *                           where I counts the job's outputs from 0;
+ *                           where I counts the job's outputs from 0, and "then":[[..], ..] with the
+ *                           results of each of the steps that ran with it;
  *                           {"type":"failed","job":N,"code":WIRE_WORD,"message":..,"path":..}
  *   server to net worker    {"type":"fetch","job":N,"url":..,"max_bytes":..,"timeout_ms":..,
  *                           "max_redirects":..,"allow_private":false} with the file to write;

@@ -144,17 +144,62 @@ static json_t *media_worker_result(const struct media_worker *worker,
     return result;
 }
 
-static int media_worker_send_done(struct media_worker *worker, const struct step_run *run,
-                                  struct err *err)
+static json_t *media_worker_results(const struct media_worker *worker, const struct step_run *run)
 {
     json_t *results = json_array();
     for (size_t i = 0; i < run->output_count; i++)
         json_array_append_new(results, media_worker_result(worker, &run->outputs[i]));
+    return results;
+}
+
+static int media_worker_send_done(struct media_worker *worker, const struct step_run *run,
+                                  struct err *err)
+{
+    json_t *then = json_array();
+    for (const struct step_run *next = run->next; next; next = next->next)
+        json_array_append_new(then, media_worker_results(worker, next));
     CLEANUP(json)
-    json_t *message =
-        json_pack("{s:s, s:I, s:s?, s:o}", "type", "done", "job", (json_int_t)worker->job,
-                  "provider", run->provider, "results", results);
+    json_t *message = json_pack("{s:s, s:I, s:s?, s:o, s:o}", "type", "done", "job",
+                                (json_int_t)worker->job, "provider", run->provider, "results",
+                                media_worker_results(worker, run), "then", then);
     return wire_send(worker->wire, message, NULL, 0, err);
+}
+
+/* The head alone tells how far the pass is. */
+static void media_worker_no_progress(void *context, double fraction)
+{
+    (void)context;
+    (void)fraction;
+}
+
+/* The steps that run with the first one, on the same inputs. */
+static int media_worker_prepare_then(const struct wire_message *message, struct step_run *head,
+                                     struct err *err)
+{
+    struct step_run *last = head;
+    size_t index;
+    const json_t *step;
+    json_array_foreach(json_object_get(message->json, "then"), index, step)
+    {
+        const char *flow = json_member_string(step, "flow");
+        struct step_run *run = arena_alloc(head->arena, sizeof(*run));
+        *run = (struct step_run){
+            .arena = head->arena,
+            .type = flow ? step_type_find(flow) : NULL,
+            .params = json_object_get(step, "params"),
+            .local = json_object_get(step, "local"),
+            .inputs = head->inputs,
+            .input_count = head->input_count,
+            .host = head->host,
+        };
+        run->host.progress = media_worker_no_progress;
+        if (!run->type || !run->type->fuse || !head->type->fuse_head ||
+            !json_is_object(run->params) || !json_is_object(run->local))
+            return err_set(err, ERR_INTERNAL, NULL, "The worker was given steps that do not fit.");
+        last->next = run;
+        last = run;
+    }
+    return 0;
 }
 
 /* Reads the job's members and descriptors into a run; the server checked the parameters before. */
@@ -190,7 +235,7 @@ static int media_worker_prepare(struct media_worker *worker, struct wire_message
                                    media_worker_open_output,
                                    media_worker_asset,
                                    media_worker_note};
-    return 0;
+    return media_worker_prepare_then(message, run, err);
 }
 
 static int media_worker_run(struct media_worker *worker, struct wire_message *message,

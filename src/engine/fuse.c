@@ -3,7 +3,7 @@
 #include "engine/internal.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/metric.h"
 
 void fuse_drop(struct task *task)
 {
@@ -69,6 +69,7 @@ void fuse_succeed(struct task *task, json_t *const *results)
         made->results = json_incref(results[i]);
         made->started_at = task->started_at;
         made->finished_at = clock_wall_us();
+        metric_add(METRIC_STEPS, run->steps[from->step].info.type->name, "success", 1);
     }
     fuse_drop(task);
 }

@@ -18,18 +18,29 @@
 
 static int upload = -1;
 
+static int application_open_file(struct http_request *request)
+{
+    (void)request;
+    return upload; /* all files into one */
+}
+
 static bool application_head(void *context, struct http_request *request,
                              struct http_body_plan *ret_plan)
 {
     static const struct {
         const char *path;
         enum http_body_mode mode;
-    } paths[] = {
-        {"/form", HTTP_BODY_MULTIPART}, {"/file", HTTP_BODY_FILE}, {"/memory", HTTP_BODY_MEMORY}};
+    } paths[] = {{"/form", HTTP_BODY_MULTIPART},
+                 {"/parts", HTTP_BODY_FORM},
+                 {"/file", HTTP_BODY_FILE},
+                 {"/memory", HTTP_BODY_MEMORY}};
     (void)context;
-    *ret_plan =
-        (struct http_body_plan){.mode = HTTP_BODY_NONE, .body_max = 8192, .body_fd = upload};
-    for (size_t i = 0; i < 3; i++) {
+    *ret_plan = (struct http_body_plan){.mode = HTTP_BODY_NONE,
+                                        .body_max = 8192,
+                                        .body_fd = upload,
+                                        .files_max = 8192,
+                                        .open_file = application_open_file};
+    for (size_t i = 0; i < 4; i++) {
         if (strcmp(http_request_path(request), paths[i].path) == 0)
             ret_plan->mode = paths[i].mode;
     }
@@ -49,6 +60,10 @@ static void application_body(void *context, struct http_request *request)
     http_request_query(request, visit_query, &seen);
     if (request->plan.mode == HTTP_BODY_MULTIPART)
         FUZZ_CHECK(request->body_size <= 8192 && request->file_parts == 1);
+    size_t count;
+    const struct http_part *parts = http_request_parts(request, &count);
+    for (size_t i = 0; i < count; i++)
+        FUZZ_CHECK(parts[i].name && parts[i].text && strlen(parts[i].text) <= parts[i].text_size);
     FUZZ_CHECK(strlen(http_request_id(request)) > 0);
     const struct http_response response = {.status = 200,
                                            .content_type = "application/json",

@@ -72,6 +72,28 @@ static int api_plan_upload(struct api_call *call, struct http_body_plan *ret_pla
     return 0;
 }
 
+static int api_open_file(struct http_request *request)
+{
+    struct api_call *call = http_request_user_data(request);
+    int *fd = arena_alloc(call->arena, sizeof(*fd));
+    if (blob_create(call->api->settings.blobs, fd, NULL) < 0)
+        return -1;
+    arena_defer(call->arena, api_close_upload, fd);
+    return *fd;
+}
+
+static int api_plan_form(struct api_call *call, struct http_body_plan *ret_plan, struct err *err)
+{
+    if (!api_type_is(http_request_header(call->request, "Content-Type"), "multipart/form-data"))
+        return err_set(err, ERR_UNSUPPORTED_TYPE, NULL,
+                       "The body is sent with Content-Type: multipart/form-data.");
+    ret_plan->mode = HTTP_BODY_FORM;
+    ret_plan->body_max = call->api->settings.json_bytes_max;
+    ret_plan->files_max = call->api->settings.asset_bytes_max;
+    ret_plan->open_file = api_open_file;
+    return 0;
+}
+
 static int api_plan_body(struct api_call *call, struct http_body_plan *ret_plan, struct err *err)
 {
     *ret_plan = (struct http_body_plan){.mode = HTTP_BODY_NONE, .body_fd = -1};
@@ -80,6 +102,8 @@ static int api_plan_body(struct api_call *call, struct http_body_plan *ret_plan,
         return 0;
     case API_BODY_UPLOAD:
         return api_plan_upload(call, ret_plan, err);
+    case API_BODY_FORM:
+        return api_plan_form(call, ret_plan, err);
     case API_BODY_IGNORED:
     case API_BODY_JSON:
         ret_plan->mode = HTTP_BODY_MEMORY;

@@ -151,8 +151,7 @@ static void lifecycle_delete(struct api_call *call, const char *id)
     }
     deletion->call = call;
     deletion->blobs.arena = call->arena;
-    deletion->answer =
-        render_workflow(call->arena, call->api, render_base(call), full, &deletion->answer_size);
+    deletion->answer = workflow_render(call, full, &deletion->answer_size);
     call->deletion = deletion;
     store_workflow_delete(call->api->settings.store, call->customer, full->workflow.id,
                           &deletion->blobs, lifecycle_deleted, deletion);

@@ -172,8 +172,7 @@ static void workflow_create(struct api_call *call, const struct store_workflow *
     creation->workflow.revision = 1;
     wait_seconds(call, &creation->wait_seconds, &unused);
     const struct store_workflow_full full = {.workflow = creation->workflow};
-    creation->answer =
-        render_workflow(call->arena, call->api, render_base(call), &full, &creation->answer_size);
+    creation->answer = workflow_render(call, &full, &creation->answer_size);
     store_workflow_create_once(call->api->settings.store, &creation->workflow,
                                once_replay(call, creation->answer, &replay), workflow_created,
                                creation);
@@ -199,7 +198,7 @@ static void workflow_check_limit(struct api_call *call, struct store_workflow *w
                        (long long)workflow->price, (long long)workflow->max_credits);
 }
 
-static void workflow_check_and_create(struct api_call *call)
+void workflow_create_from_body(struct api_call *call)
 {
     const json_t *template_id = json_object_get(call->body, "template_id");
     struct store_workflow workflow = {0};
@@ -235,7 +234,7 @@ static void workflow_check_and_create(struct api_call *call)
 void ep_workflow_create(struct api_call *call)
 {
     if (once_begin(call, ep_workflow_create))
-        workflow_check_and_create(call);
+        workflow_create_from_body(call);
 }
 
 /* --- lists -------------------------------------------------------------------------------------- */
@@ -385,7 +384,8 @@ void ep_workflow_update(struct api_call *call)
     plan_faults_init(&faults, call->arena);
     if (!workflow_find(call, call->arena, id, &full))
         return;
-    workflow_edit_refuse_others(call, &faults);
+    if (!call->legacy) /* the older API ignores them */
+        workflow_edit_refuse_others(call, &faults);
     edit.title = workflow_text(call, "title", NULL, WORKFLOW_TITLE_MAX, &faults);
     edit.description = workflow_text(call, "description", NULL, WORKFLOW_DESCRIPTION_MAX, &faults);
     edit.visibility_status = workflow_text(call, "visibility_status", NULL, 1, &faults);

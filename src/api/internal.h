@@ -10,7 +10,7 @@
 struct api_call;
 
 enum api_access { API_OPEN, API_KEY };
-enum api_body { API_BODY_NONE, API_BODY_IGNORED, API_BODY_JSON, API_BODY_UPLOAD };
+enum api_body { API_BODY_NONE, API_BODY_IGNORED, API_BODY_JSON, API_BODY_UPLOAD, API_BODY_FORM };
 
 struct api_endpoint {
     const char *name; /* NOUN_VERB */
@@ -35,6 +35,7 @@ struct api_call {
     struct limit *limit;                     /* of the key, NULL without one */
     json_t *body;                            /* JSON endpoints; owned by the arena */
     int upload_fd;                           /* UPLOAD endpoints, else -1; closed with the arena */
+    bool legacy;                             /* answers have the members of the older API as well */
     struct once_ticket *once;                /* NULL without an Idempotency-Key */
     struct lifecycle_deletion *deletion;     /* of ep_lifecycle.c */
 };
@@ -194,6 +195,20 @@ const char *workflow_text(struct api_call *call, const char *name, const char *o
 void workflow_check_visibility(const char *value, struct plan_faults *faults); /* NULL is fine */
 /* `limit` of a query; 1 with a fault. */
 int query_limit(const char *value, int most, struct plan_faults *faults);
+
+/* The object as the call is to see it, {"data": {...}}, as text in the arena. */
+const char *workflow_render(struct api_call *call, const struct store_workflow_full *workflow,
+                            size_t *ret_size);
+/* Creates what call->body says. */
+void workflow_create_from_body(struct api_call *call);
+
+/* --- uploads --- */
+
+/* Checks and publishes the file, which takes a while: on the room's thread. The asset is in the arena, its blob held. ERR_BAD_REQUEST,
+ * ERR_UNSUPPORTED_TYPE, ERR_TOO_LARGE, ERR_STORAGE. */
+int asset_publish(struct api_call *call, int fd, const char *name, uint64_t size,
+                  struct store_asset *ret_asset, struct err *err);
+const char *asset_url(struct api_call *call, const struct store_asset *asset);
 
 /* --- requests with an Idempotency-Key --- */
 

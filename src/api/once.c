@@ -223,7 +223,7 @@ void once_answer(struct api_call *call, const char *workflow_id)
     if (!workflow_find(call, call->arena, workflow_id, &full))
         return;
     answer->call = call;
-    answer->text = render_workflow(call->arena, call->api, render_base(call), full, &answer->size);
+    answer->text = workflow_render(call, full, &answer->size);
     store_replay_answer(call->api->settings.store, call->customer, call->once->key, answer->text,
                         once_answer_kept, answer);
 }

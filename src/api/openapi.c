@@ -167,6 +167,12 @@ static bool openapi_checks_query(const struct openapi_endpoint *endpoint)
     return false;
 }
 
+static bool openapi_takes_body(const struct openapi_endpoint *endpoint)
+{
+    return endpoint->body == API_BODY_JSON || endpoint->body == API_BODY_UPLOAD ||
+           endpoint->body == API_BODY_FORM;
+}
+
 /* What follows from the row alone comes first, so that a row of operations.def wins. */
 static json_t *openapi_responses(const struct openapi_endpoint *endpoint)
 {
@@ -174,7 +180,7 @@ static json_t *openapi_responses(const struct openapi_endpoint *endpoint)
     bool said = false;
     if (endpoint->access == API_KEY)
         openapi_set_fault(answers, 401);
-    if (endpoint->body == API_BODY_JSON || endpoint->body == API_BODY_UPLOAD) {
+    if (openapi_takes_body(endpoint)) {
         openapi_set_fault(answers, 400);
         openapi_set_fault(answers, 413);
         openapi_set_fault(answers, 415);
@@ -270,8 +276,9 @@ static json_t *openapi_request_body(const struct openapi_endpoint *endpoint)
         if (openapi_is_of(endpoint, openapi_bodies[i].noun, openapi_bodies[i].verb))
             schema = openapi_bodies[i].schema;
     }
-    return json_pack("{s:b, s:{s:{s:o}}}", "required", 1, "content", "application/json", "schema",
-                     openapi_ref(schema));
+    return json_pack("{s:b, s:{s:{s:o}}}", "required", 1, "content",
+                     endpoint->body == API_BODY_FORM ? "multipart/form-data" : "application/json",
+                     "schema", openapi_ref(schema));
 }
 
 static json_t *openapi_operation(const struct openapi_endpoint *endpoint)
@@ -286,7 +293,7 @@ static json_t *openapi_operation(const struct openapi_endpoint *endpoint)
     if (json_array_size(parameters) > 0)
         json_object_set(operation, "parameters", parameters);
     json_decref(parameters);
-    if (endpoint->body == API_BODY_JSON || endpoint->body == API_BODY_UPLOAD)
+    if (openapi_takes_body(endpoint))
         json_object_set_new(operation, "requestBody", openapi_request_body(endpoint));
     json_object_set_new(operation, "responses", openapi_responses(endpoint));
     if (endpoint->access == API_OPEN)

@@ -17,8 +17,56 @@ bool workflow_find(struct api_call *call, struct arena *a, const char *id,
     return rc == 0;
 }
 
+/* {"updated_at","size","url"} of every result. */
+static json_t *workflow_media_result(const json_t *object)
+{
+    json_t *list = json_array();
+    size_t index;
+    const json_t *result;
+    json_array_foreach(json_object_get(object, "result"), index, result)
+    {
+        const char *url = json_member_string(result, "url");
+        if (url)
+            json_array_append_new(
+                list,
+                json_pack("{s:O, s:I, s:s}", "updated_at", json_object_get(object, "updated_at"),
+                          "size", (json_int_t)json_member_integer(result, "size", 0), "url", url));
+    }
+    return list;
+}
+
+const char *workflow_render(struct api_call *call, const struct store_workflow_full *workflow,
+                            size_t *ret_size)
+{
+    const char *base = render_base(call);
+    if (!call->legacy)
+        return render_workflow(call->arena, call->api, base, workflow, ret_size);
+    json_t *object = render_workflow_object(call->arena, call->api, base, workflow);
+    json_object_set(object, "images", json_object_get(object, "image_urls"));
+    json_object_set_new(object, "media_result", workflow_media_result(object));
+    CLEANUP(json) json_t *body = json_pack("{s:o}", "data", object);
+    const char *text = json_arena_text(call->arena, body);
+    *ret_size = strlen(text);
+    return text;
+}
+
+/* Without the cache, whose texts are the plain ones. */
+static void workflow_answer_legacy(struct api_call *call, const char *workflow_id)
+{
+    struct store_workflow_full *full;
+    size_t size;
+    if (!workflow_find(call, call->arena, workflow_id, &full))
+        return;
+    const char *text = workflow_render(call, full, &size);
+    reply_text(call, 200, text, size);
+}
+
 void workflow_answer(struct api_call *call, const char *workflow_id)
 {
+    if (call->legacy) {
+        workflow_answer_legacy(call, workflow_id);
+        return;
+    }
     struct api *api = call->api;
     const char *base = render_base(call);
     uint64_t ticket;

@@ -27,16 +27,34 @@ struct http_server;
 struct http_request;
 
 enum http_body_mode {
-    HTTP_BODY_NONE,     /* a body, when one comes, is refused with 413 */
-    HTTP_BODY_MEMORY,   /* collected in memory up to `body_max` */
-    HTTP_BODY_FILE,     /* written to `body_fd` up to `body_max`, hashed by nobody */
-    HTTP_BODY_MULTIPART /* the file of a multipart/form-data body is written to `body_fd` */
+    HTTP_BODY_NONE,      /* a body, when one comes, is refused with 413 */
+    HTTP_BODY_MEMORY,    /* collected in memory up to `body_max` */
+    HTTP_BODY_FILE,      /* written to `body_fd` up to `body_max`, hashed by nobody */
+    HTTP_BODY_MULTIPART, /* the file of a multipart/form-data body is written to `body_fd` */
+    HTTP_BODY_FORM       /* all parts of a multipart/form-data body: see http_request_parts() */
 };
+
+enum { HTTP_FORM_PARTS_MAX = 128 };
 
 struct http_body_plan {
     enum http_body_mode mode;
     uint64_t body_max; /* bytes; over it the request is refused with 413 */
     int body_fd; /* for FILE and MULTIPART; owned by the application, open until the request is answered */
+    /* FORM: `body_max` is for all texts together, `files_max` for all files. open_file() gives the descriptor of the next
+     * file, which is the application's, or -1. */
+    uint64_t files_max;
+    int (*open_file)(struct http_request *request);
+};
+
+/* A part of a form. A file has a name of its own and a descriptor, any other part its text. */
+struct http_part {
+    const char *name; /* valid UTF-8 */
+    const char *
+        file_name; /* as http_request_file_name(); "" for a file without a good one; NULL: a text */
+    const char *text; /* may hold any bytes, and a NUL behind them */
+    size_t text_size;
+    int fd; /* -1 for a text */
+    uint64_t file_size;
 };
 
 struct http_application {
@@ -88,6 +106,8 @@ void http_request_query(const struct http_request *request,
 const char *http_request_query_value(const struct http_request *request, const char *name);
 const char *http_request_body(const struct http_request *request, size_t *ret_size); /* MEMORY */
 uint64_t http_request_body_size(const struct http_request *request); /* what was kept, every mode */
+const struct http_part *http_request_parts(const struct http_request *request,
+                                           size_t *ret_count); /* FORM */
 /* The file name of a multipart upload as the client gave it, valid UTF-8 without control characters; NULL without one. */
 const char *http_request_file_name(const struct http_request *request);
 bool http_request_is_tls(const struct http_request *request);

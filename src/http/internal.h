@@ -57,6 +57,10 @@ struct http_request {
     struct MHD_PostProcessor *post;
     char *file_name;
     int file_parts;
+    struct http_part *parts; /* FORM; HTTP_FORM_PARTS_MAX of them */
+    size_t part_count;
+    struct buffer part_text; /* of the last part, while it comes */
+    uint64_t files_size;
     uint64_t body_size, drained;
     int fault_status; /* 0, or what the body is refused with when it has come */
     const char *fault_reason;
@@ -90,6 +94,7 @@ int framing_check(const struct http_request *request, const char *method, const 
 bool framing_announces_body(const struct http_request *request, uint64_t *ret_length);
 
 /* body.c */
+uint64_t body_length_max(const struct http_request *request); /* that may be announced */
 void body_begin(struct http_request *request);
 /* false: the connection is to be closed. */
 bool body_take(struct http_request *request, const char *bytes, size_t size);

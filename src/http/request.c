@@ -95,6 +95,7 @@ void request_free(struct http_request *request)
     if (request->post)
         MHD_destroy_post_processor(request->post);
     buffer_finish(&request->body);
+    buffer_finish(&request->part_text);
     if (request->response)
         MHD_destroy_response(request->response);
     pthread_mutex_destroy(&request->lock);
@@ -178,6 +179,12 @@ const char *http_request_body(const struct http_request *request, size_t *ret_si
 uint64_t http_request_body_size(const struct http_request *request)
 {
     return request->body_size;
+}
+
+const struct http_part *http_request_parts(const struct http_request *request, size_t *ret_count)
+{
+    *ret_count = request->part_count;
+    return request->parts;
 }
 
 const char *http_request_file_name(const struct http_request *request)

@@ -93,8 +93,7 @@ static void server_head(struct http_request *request, const char *method, const 
     bool body = framing_announces_body(request, &length);
     if (body && request->plan.mode == HTTP_BODY_NONE)
         response_fault(request, 413, "This request takes no body.", true);
-    else if (length >
-             request->plan.body_max + (request->plan.mode == HTTP_BODY_MULTIPART ? 65536 : 0))
+    else if (length > body_length_max(request))
         response_fault(request, 413, NULL, true);
     else
         body_begin(request);

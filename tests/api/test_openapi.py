@@ -32,7 +32,7 @@ def takes(operation, kind):
 
 WITH_KEY = named(row for row in OPERATIONS if needs_key(row[2]))
 WITH_JSON = named(row for row in OPERATIONS if takes(row[2], "application/json"))
-WITH_UPLOAD = named(row for row in OPERATIONS if takes(row[2], "multipart/form-data"))
+WITH_UPLOAD = named(row for row in OPERATIONS if takes(row[2], "application/octet-stream"))
 WITH_ID = named(row for row in OPERATIONS if "{" in row[0] and "404" in row[2]["responses"] and needs_key(row[2]))
 WITH_QUERY = [pytest.param(path, method, parameter, id=f"{operation['operationId']}-{parameter['name']}")
               for path, method, operation in OPERATIONS if needs_key(operation)

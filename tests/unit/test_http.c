@@ -29,6 +29,12 @@ static int upload_fd;
 
 /* --- the application ---------------------------------------------------------------------------- */
 
+static int app_open_file(struct http_request *request)
+{
+    (void)request;
+    return memfd_create("part", MFD_CLOEXEC);
+}
+
 static bool app_head(void *context, struct http_request *request, struct http_body_plan *ret_plan)
 {
     const char *path = http_request_path(request);
@@ -43,6 +49,12 @@ static bool app_head(void *context, struct http_request *request, struct http_bo
     else if (strcmp(path, "/file") == 0 || strcmp(path, "/form") == 0)
         *ret_plan = (struct http_body_plan){
             strcmp(path, "/file") == 0 ? HTTP_BODY_FILE : HTTP_BODY_MULTIPART, BODY_MAX, upload_fd};
+    else if (strcmp(path, "/parts") == 0)
+        *ret_plan = (struct http_body_plan){.mode = HTTP_BODY_FORM,
+                                            .body_max = BODY_MAX,
+                                            .body_fd = -1,
+                                            .files_max = 2 * BODY_MAX,
+                                            .open_file = app_open_file};
     return true;
 }
 
@@ -90,6 +102,27 @@ static void *app_stream_on(void *request)
     return NULL;
 }
 
+static void app_show_parts(struct http_request *request, struct buffer *text)
+{
+    size_t count;
+    const struct http_part *parts = http_request_parts(request, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct http_part *part = &parts[i];
+        char bytes[64] = "";
+        buffer_printf(text, "%s[%s]", part->name, part->file_name ? part->file_name : "-");
+        if (part->fd < 0) {
+            assert_null(part->file_name);
+            buffer_append(text, part->text, part->text_size);
+        } else {
+            ssize_t size = pread(part->fd, bytes, sizeof(bytes), 0);
+            buffer_append(text, bytes, size > 0 ? (size_t)size : 0);
+            buffer_printf(text, "(%llu)", (unsigned long long)part->file_size);
+            close(part->fd);
+        }
+        buffer_printf(text, ";");
+    }
+}
+
 static void *app_answer_later(void *request)
 {
     usleep(20000);
@@ -121,6 +154,7 @@ static void app_body(void *context, struct http_request *request)
         return;
     }
     const char *body = http_request_body(request, &size);
+    app_show_parts(request, &text);
     buffer_printf(&text, "%s %s query ", http_request_method(request), http_request_path(request));
     http_request_query(request, app_visit_query, &text);
     buffer_printf(&text, " body %llu ", (unsigned long long)http_request_body_size(request));
@@ -587,6 +621,64 @@ static void test_forms(void **state)
     }
 }
 
+#define FILE_PART(name, file, rest) PART(name, "; filename=\"" file "\"\r\n\r\n" rest "\r\n")
+#define TEXT_PART(name, rest) PART(name, "\r\n\r\n" rest "\r\n")
+#define FIFTY "01234567890123456789012345678901234567890123456789"
+
+static const struct {
+    const char *what, *body;
+    int status;
+    const char *part;
+} whole_form_rows[] = {
+    {"texts", TEXT_PART("a", "1") TEXT_PART("b", "") TEXT_PART("a", "22") "--XY--\r\n", 200,
+     "a[-]1;b[-];a[-]22;"},
+    {"files", FILE_PART("f", "x.png", "hello") FILE_PART("f", "y/z", "") "--XY--\r\n", 200,
+     "f[x.png]hello(5);f[z](0);"},
+    {"both", TEXT_PART("a", "1") FILE_PART("f", "\xff", "hi") TEXT_PART("b", "2") "--XY--\r\n", 200,
+     "a[-]1;f[]hi(2);b[-]2;"},
+    {"nothing", "--XY--\r\n", 400, "has no parts"},
+    {"a name that is none", TEXT_PART("\xff", "1") "--XY--\r\n", 400, "has no name"},
+    {"no name", "--XY\r\nContent-Disposition: form-data\r\n\r\n1\r\n--XY--\r\n", 400, "fault 400"},
+    {"no end", TEXT_PART("a", "1"), 400, "ends too early"},
+    {"texts at the limit", TEXT_PART("a", FIFTY) TEXT_PART("b", FIFTY) "--XY--\r\n", 200,
+     "b[-]0123"},
+    {"texts over it", TEXT_PART("a", FIFTY) TEXT_PART("b", FIFTY) TEXT_PART("c", "1") "--XY--\r\n",
+     413, "fault 413"},
+    {"files at their limit",
+     FILE_PART("a", "a", FIFTY FIFTY) FILE_PART("b", "b", FIFTY FIFTY) "--XY--\r\n", 200, "(100);"},
+    {"files over it",
+     FILE_PART("a", "a", FIFTY FIFTY) FILE_PART("b", "b", FIFTY FIFTY "1") "--XY--\r\n", 413,
+     "fault 413"},
+};
+
+static void post_form(const char *what, const char *body, size_t size, int status, const char *part)
+{
+    CLEANUP(buffer) struct buffer text = {0};
+    buffer_printf(
+        &text, "POST /parts HTTP/1.1\r\n" HOST CLOSE FORM_TYPE "Content-Length: %zu\r\n\r\n", size);
+    buffer_append(&text, body, size);
+    CLEANUP(free) char *answer = talk(text.bytes, text.size, NULL);
+    if (status_of(answer) != status || !strstr(answer, part))
+        fail_msg("%s: %s", what, answer);
+}
+
+static void test_whole_forms(void **state)
+{
+    CLEANUP(buffer) struct buffer many = {0};
+    (void)state;
+    for (size_t i = 0; i < TABLE_SIZE(whole_form_rows); i++)
+        post_form(whole_form_rows[i].what, whole_form_rows[i].body, strlen(whole_form_rows[i].body),
+                  whole_form_rows[i].status, whole_form_rows[i].part);
+    for (int i = 0; i < HTTP_FORM_PARTS_MAX; i++)
+        buffer_printf(&many, TEXT_PART("a", ""));
+    size_t full = many.size;
+    buffer_printf(&many, "--XY--\r\n");
+    post_form("many parts", many.bytes, many.size, 200, "a[-];");
+    many.size = full;
+    buffer_printf(&many, TEXT_PART("a", "") "--XY--\r\n");
+    post_form("too many parts", many.bytes, many.size, 413, "too many parts");
+}
+
 static void test_a_body_goes_into_a_file(void **state)
 {
     static const char post[] =
@@ -664,6 +756,7 @@ int main(void)
         cmocka_unit_test(test_a_stream_comes_in_chunks_and_ends),
         cmocka_unit_test(test_a_client_leaves_a_stream),
         cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_whole_forms),
         cmocka_unit_test(test_a_body_goes_into_a_file),
         cmocka_unit_test(test_ranges),
     };

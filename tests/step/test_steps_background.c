@@ -700,6 +700,7 @@ static void test_crop_sides(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct host *whole CLEANUP(host) = run_step("crop_to_content", even[i]);
         struct picture *same CLEANUP(picture) = still_of(whole, 64, 48);
+        assert_true(is_color(same, 5, 40, i == 0 ? blue : clear, 0));
         assert_non_null(strstr(whole->last_note, "nothing but border"));
     }
 }

@@ -25,7 +25,7 @@ test:
 
 lint:
 	@tools/setup lint
-	@tools/build $(BUILD)
+	@tools/build $(BUILD) reeld reeld-worker
 	@tools/lint $(BUILD)
 
 bench:

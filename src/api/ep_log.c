@@ -121,7 +121,7 @@ void ep_log_read(struct api_call *call)
     }
     if (rc == 0)
         rc = store_note_list(store, call->arena, call->values[0], &notes, &count, &err);
-    if (rc < 0) {
+    if (rc != 0) {
         reply_error(call, &err);
         return;
     }

@@ -37,6 +37,7 @@ struct fixture {
     struct engine *engine;
     struct engine_settings settings;
     struct arena *arena;
+    const char *webhook_url; /* of the workflows that are made; NULL at first */
 };
 
 static const char *fixture_fake_worker; /* the program; set in main() */
@@ -45,6 +46,13 @@ static inline const char *fixture_path(struct fixture *f, const char *name)
 {
     snprintf(f->path, sizeof(f->path), "%s/%s", f->directory, name);
     return f->path;
+}
+
+static inline json_t *fixture_render(void *context, struct arena *a,
+                                     const struct store_workflow_full *workflow)
+{
+    (void)context, (void)a;
+    return json_pack("{s:s}", "id", workflow->workflow.id);
 }
 
 static inline void fixture_start(struct fixture *f)
@@ -57,6 +65,7 @@ static inline void fixture_start(struct fixture *f)
     f->settings.blobs = f->blobs;
     if (engine_new(&f->settings, &f->engine, &err) < 0)
         fail_msg("%s", err.message);
+    engine_serve_webhooks(f->engine, fixture_render, NULL);
 }
 
 static inline void fixture_stop(struct fixture *f, int grace_s)
@@ -135,6 +144,7 @@ static inline const char *fixture_submit(struct fixture *f, const char *steps)
                                             .template_json = json,
                                             .options_json = "{}",
                                             .image_urls_json = "[]",
+                                            .webhook_url = f->webhook_url,
                                             .price = FIXTURE_PRICE};
     struct store_wait wait;
     store_wait_init(&wait);

@@ -233,6 +233,26 @@ static void fake_fetch(struct fake *fake, struct wire_message *message)
                             "size", (int)strlen(path), "content_type"));
 }
 
+static void fake_post(struct fake *fake, const struct wire_message *message)
+{
+    const char *path = strrchr(json_member_string(message->json, "url"), '/') + 1;
+    const json_t *headers = json_object_get(message->json, "headers");
+    char line[300];
+    fake->job = json_member_integer(message->json, "job", 0);
+    fake_note(fake, path);
+    snprintf(line, sizeof(line), "%s %s", path,
+             json_string_value(json_array_get(json_array_get(headers, 2), 1)));
+    fake_note(fake, line);
+    bool first = fake_count(fake, path) == 1;
+    if (first && strcmp(path, "die-once") == 0)
+        raise(SIGABRT);
+    if (first && strcmp(path, "hang-once") == 0)
+        return;
+    fake_send(fake,
+              json_pack("{s:s, s:I, s:i, s:n}", "type", "posted", "job", (json_int_t)fake->job,
+                        "status", strcmp(path, "refuse") == 0 ? 500 : 200, "retry_after_s"));
+}
+
 static void fake_net_loop(struct fake *fake)
 {
     child_send_ready(fake->wire, NULL);
@@ -243,6 +263,8 @@ static void fake_net_loop(struct fake *fake)
         const char *type = json_member_string(message.json, "type");
         if (strcmp(type, "fetch") == 0)
             fake_fetch(fake, &message);
+        else if (strcmp(type, "post") == 0)
+            fake_post(fake, &message);
         else
             fake_note(fake, "fetch cancelled");
     }

@@ -334,6 +334,82 @@ static void test_the_active_limit_feeds(void **state)
     fixture_assert_spent(f, COUNT * FIXTURE_PRICE);
 }
 
+/* --- webhooks ----------------------------------------------------------------------------------- */
+
+/* The delivery of a workflow once it has that many attempts. */
+static struct store_webhook *delivery_of(struct fixture *f, const char *id, size_t attempts)
+{
+    const struct store_webhook_filter filter = {.workflow_id = id};
+    for (int64_t until = clock_monotonic_us() + 120000000;;) {
+        struct store_webhook *list;
+        size_t count;
+        assert_int_equal(
+            store_webhook_list(f->store, f->arena, "acme", &filter, 2, &list, &count, NULL), 0);
+        assert_true(count <= 1);
+        if (count == 1 && list[0].attempt_count >= attempts)
+            return list;
+        if (clock_monotonic_us() > until)
+            fail_msg("the workflow has no delivery");
+        usleep(5000);
+    }
+}
+
+static void test_many_webhooks_at_once(void **state)
+{
+    enum { COUNT = 100 };
+    struct fixture *f = *state;
+    const char *ids[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        f->webhook_url =
+            arena_printf(f->arena, "http://host%d.example/%s", i % 7, i % 2 ? "ok" : "refuse");
+        ids[i] = fixture_submit_prompt(f, i % 3 ? "fine" : "fail:BAD_INPUT", "");
+    }
+    for (int i = 0; i < COUNT; i++) {
+        struct store_webhook *webhook = delivery_of(f, ids[i], 1);
+        assert_string_equal(webhook->type, i % 3 ? "workflow.success" : "workflow.fail");
+        assert_int_equal(webhook->attempts[0].status_code, i % 2 ? 200 : 500);
+        assert_int_equal(webhook->status, i % 2 ? STORE_WEBHOOK_DELIVERED : STORE_WEBHOOK_PENDING);
+    }
+    struct engine_counts counts;
+    do {
+        usleep(1000);
+        engine_count(f->engine, &counts);
+    } while (counts.webhooks != COUNT / 2);
+    engine_redeliver(f->engine, delivery_of(f, ids[0], 1)->id, "http://host0.example/refuse");
+    assert_int_equal(delivery_of(f, ids[0], 2)->status, STORE_WEBHOOK_PENDING);
+}
+
+static void test_a_webhook_that_kills_the_process_that_sends(void **state)
+{
+    struct fixture *f = *state;
+    f->webhook_url = "http://one.example/die-once";
+    const char *id = fixture_submit_prompt(f, "fine", "");
+    struct store_webhook *webhook = delivery_of(f, id, 1);
+    assert_int_equal(webhook->status, STORE_WEBHOOK_PENDING);
+    assert_int_equal(webhook->attempts[0].status_code, 0);
+    assert_string_equal(webhook->attempts[0].error, "The process that sends died.");
+    f->webhook_url = "http://two.example/ok";
+    assert_int_equal(delivery_of(f, fixture_submit_prompt(f, "fine", ""), 1)->status,
+                     STORE_WEBHOOK_DELIVERED);
+}
+
+/* Cut off by a stop: sent again after the next start, as the same news. */
+static void test_a_stop_does_not_wait_for_receivers_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    f->webhook_url = "http://one.example/hang-once";
+    const char *id = fixture_submit_prompt(f, "fine", "");
+    fixture_wait_log(f, "hang-once");
+    int64_t begin = clock_monotonic_us();
+    fixture_stop(f, 1);
+    assert_true(clock_monotonic_us() - begin < 20000000);
+    fixture_start(f);
+    struct store_webhook *webhook = delivery_of(f, id, 1);
+    assert_int_equal(webhook->status, STORE_WEBHOOK_DELIVERED);
+    assert_int_equal(fixture_log_count(f, "hang-once"), 2);
+    assert_int_equal(fixture_log_count(f, arena_printf(f->arena, "hang-once %s", webhook->id)), 2);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2)
@@ -363,6 +439,9 @@ int main(int argc, char **argv)
         ENGINE_TEST(test_a_stop_keeps_what_is_finished_in_time),
         ENGINE_TEST(test_every_phase_is_taken_up_again),
         ENGINE_TEST(test_the_active_limit_feeds),
+        ENGINE_TEST(test_many_webhooks_at_once),
+        ENGINE_TEST(test_a_webhook_that_kills_the_process_that_sends),
+        ENGINE_TEST(test_a_stop_does_not_wait_for_receivers_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { FOCUS_SHRINK = 2, METRES_SHRINK = 4, AROUND_SHRINK = 8 };
+
 void compose_canvas_finish(struct compose_canvas *canvas)
 {
     raster_free(canvas->plate);
@@ -74,6 +76,26 @@ static void sample_depth(struct compose_canvas *canvas)
         canvas->metres->values[i] = (float)(near * exp(ratio * (double)canvas->metres->values[i]));
 }
 
+static void veil_band(void *context, int first, int last)
+{
+    struct compose_canvas *canvas = context;
+    const struct scene_variant *variant = canvas->settings->variant;
+    float *metres = mem_array((size_t)canvas->metres->width, sizeof(float));
+    for (int y = first; y < last; y++) {
+        float *row = raster_row(canvas->plate, y);
+        raster_line(canvas->metres, ((float)y + 0.5f) / METRES_SHRINK - 0.5f, metres);
+        for (int x = 0; x < canvas->width; x++, row += 3) {
+            float away;
+            raster_along(canvas->metres, metres, ((float)x + 0.5f) / METRES_SHRINK - 0.5f, 1,
+                         &away);
+            float much = variant->air.amount * (1 - expf(-away / variant->air.metres));
+            for (int c = 0; c < 3; c++)
+                row[c] += (variant->air.colour[c] - row[c]) * much;
+        }
+    }
+    free(metres);
+}
+
 /* Lamps were cut off at white; out of focus they spread what they really have. */
 static void raise_highlights(struct raster *raster)
 {
@@ -88,8 +110,6 @@ static void raise_highlights(struct raster *raster)
             pixel[c] *= gain;
     }
 }
-
-enum { FOCUS_SHRINK = 2, METRES_SHRINK = 4, AROUND_SHRINK = 8 };
 
 struct focus {
     struct compose_canvas *canvas;
@@ -163,6 +183,8 @@ void compose_plate(struct compose_canvas *canvas, const struct compose_settings 
     canvas->plate = raster_sample(settings->plate->colour, &canvas->part, canvas->width,
                                   canvas->height, RASTER_LINEAR);
     sample_depth(canvas);
+    if (settings->variant->air.amount > 0)
+        raster_bands(canvas->height, veil_band, canvas);
     if (place)
         focus_plate(canvas, place->full);
     canvas->around = raster_shrink(canvas->plate, AROUND_SHRINK);

@@ -133,7 +133,7 @@ static int make_scene(const struct look_plan *plan, const struct portrait *portr
 {
     struct compose_settings settings = {
         .scene = plan->scene,
-        .variant = plan->variant,
+        .variant = scene_mood(plan->scene, plan->variant, raster_hash(seed, 9, 0)),
         .width = width,
         .height = height,
         .seed = seed,
@@ -148,7 +148,7 @@ static int make_scene(const struct look_plan *plan, const struct portrait *portr
     else if (strcmp(crop, "full") == 0)
         settings.crop = COMPOSE_CROP_FULL;
     struct err fault = {0};
-    int rc = scene_plate(plan->assets, plan->scene, plan->variant, &settings.plate, &fault);
+    int rc = scene_plate(plan->assets, plan->scene, settings.variant, &settings.plate, &fault);
     if (rc < 0) {
         result->note = "The plate of the scene cannot be used, so the photo keeps its place.";
         return 0;

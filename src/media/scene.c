@@ -89,6 +89,12 @@ static void read_variant(struct arena *a, const char *name, const json_t *object
     variant->haze.amount = (float)json_member_number(haze, "amount", 0);
     variant->haze.start_m = (float)json_member_number(haze, "start_m", 10);
     variant->haze.end_m = (float)json_member_number(haze, "end_m", 500);
+    variant->like = json_member_string(object, "like") ? read_text(a, object, "like") : NULL;
+    variant->mood = json_member_bool(object, "mood", false);
+    const json_t *air = json_object_get(object, "air");
+    read_three(json_object_get(air, "colour"), variant->air.colour, 0.5f);
+    variant->air.amount = (float)json_member_number(air, "amount", 0);
+    variant->air.metres = (float)json_member_number(air, "metres", 100);
     const json_t *grade = json_object_get(object, "grade");
     variant->grade.exposure = (float)json_member_number(grade, "exposure", 0);
     variant->grade.contrast = (float)json_member_number(grade, "contrast", 1);
@@ -274,6 +280,20 @@ const struct scene_variant *scene_find_variant(const struct scene *scene, const 
             return &scene->variants[i];
     }
     return NULL;
+}
+
+const struct scene_variant *scene_mood(const struct scene *scene,
+                                       const struct scene_variant *variant, uint32_t seed)
+{
+    const struct scene_variant *moods[SCENE_VARIANTS_MAX] = {variant};
+    size_t count = 1;
+    for (size_t i = 0; i < scene->variant_count; i++) {
+        const struct scene_variant *other = &scene->variants[i];
+        if (other->mood && other->like && strcmp(other->like, variant->name) == 0 &&
+            count < SCENE_VARIANTS_MAX)
+            moods[count++] = other;
+    }
+    return moods[seed % count];
 }
 
 double scene_metres(const struct scene *scene, int value)

@@ -42,11 +42,16 @@ struct scene_words {
 
 struct scene_variant {
     const char *name, *plate, *depth, *front; /* file names; front may be NULL */
+    const char *like; /* the variant whose plates these are in another light; NULL */
+    bool mood;        /* where that one was chosen, seeds may take this one */
     struct scene_words keywords;
     struct scene_light key, rim, ambient;
     struct {
         float colour[3], amount, start_m, end_m;
     } haze;
+    struct {
+        float colour[3], amount, metres;
+    } air; /* fog over the plate, most at infinity, two thirds of it at `metres`; amount 0 for none */
     struct scene_grade grade;
     struct scene_particles particles[SCENE_PARTICLES_MAX];
     size_t particle_count;
@@ -80,6 +85,10 @@ const struct scene_variant *scene_match_variant(const struct scene *scene, const
 /* By id or name; NULL. */
 const struct scene *scene_find(const struct scene *const *scenes, size_t count, const char *id);
 const struct scene_variant *scene_find_variant(const struct scene *scene, const char *name);
+
+/* The variant itself or one of the moods like it. */
+const struct scene_variant *scene_mood(const struct scene *scene,
+                                       const struct scene_variant *variant, uint32_t seed);
 
 /* Length of the word or phrase when `text` holds it between word boundaries (case ignored), else 0. */
 size_t scene_word_in(const char *word, const char *text);

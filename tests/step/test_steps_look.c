@@ -344,6 +344,42 @@ static void test_scenes(void **state)
     assert_true(face_night < 0.85 * face_day);
 }
 
+/* What was chosen, as the layers of the result say. */
+static struct layers *layers_of(struct host *host)
+{
+    size_t size;
+    const void *bytes = host_output_bytes(host, 0, &size);
+    struct layers *layers = layers_read(bytes, size);
+    assert_non_null(layers);
+    return layers;
+}
+
+static void test_moods(void **state)
+{
+    (void)state;
+    bool day = false, dawn = false;
+    for (uint64_t seed = 1; seed <= 12 && !(day && dawn); seed++) {
+        struct host *host CLEANUP(host) =
+            make(photo, "'aspect_ratio':'1:1'", "{'scene':'arctic','variant':'day'}", seed);
+        struct layers *layers CLEANUP(layers) = layers_of(host);
+        day |= strcmp(layers->variant, "day") == 0;
+        dawn |= strcmp(layers->variant, "dawn") == 0;
+        assert_true(strcmp(layers->variant, "day") == 0 || strcmp(layers->variant, "dawn") == 0);
+    }
+    assert_true(day && dawn);
+    /* Fog takes the far away: a blizzard leaves little of the mountains, but all of the person. */
+    const char *rest = "'aspect_ratio':'1:1','prompt':'in a blizzard'";
+    struct host *host CLEANUP(host) = make(photo, rest, "{'scene':'arctic'}", 3);
+    struct layers *layers CLEANUP(layers) = layers_of(host);
+    assert_string_equal(layers->variant, "blizzard");
+    struct picture *foggy CLEANUP(picture) = picture_of(host, 0);
+    struct picture *clear CLEANUP(picture) =
+        made(photo, "'aspect_ratio':'1:1'", "{'scene':'arctic','variant':'night'}", 3);
+    assert_true(mean_of(foggy, 0.02, 0.3, 0.2, 0.2).chroma <
+                0.5 * mean_of(clear, 0.02, 0.3, 0.2, 0.2).chroma);
+    assert_person(&places[0], foggy);
+}
+
 static void test_words_choose(void **state)
 {
     (void)state;
@@ -351,10 +387,7 @@ static void test_words_choose(void **state)
         make(photo,
              "'prompt':'me on the pitch of a football stadium, it is snowing','aspect_ratio':'1:1'",
              NULL, 2);
-    size_t size;
-    const void *bytes = host_output_bytes(host, 0, &size);
-    struct layers *layers CLEANUP(layers) = layers_read(bytes, size);
-    assert_non_null(layers);
+    struct layers *layers CLEANUP(layers) = layers_of(host);
     assert_string_equal(layers->scene, "stadium");
     assert_int_equal(layers->particle_count, 1);
     assert_string_equal(layers->particles[0].kind, "snow");
@@ -437,10 +470,7 @@ static void test_no_halo(void **state)
             write_loud(path, colors[i]);
         struct host *host CLEANUP(host) = make(path, "'aspect_ratio':'1:1'", locals[i / 2], 4);
         struct picture *picture CLEANUP(picture) = picture_of(host, 0);
-        size_t size;
-        const void *bytes = host_output_bytes(host, 0, &size);
-        struct layers *layers CLEANUP(layers) = layers_read(bytes, size);
-        assert_non_null(layers);
+        struct layers *layers CLEANUP(layers) = layers_of(host);
         assert_non_null(layers->subject);
         struct edge edge = edge_of(picture, layers->subject, 3, layers->margin, green);
         if (edge.length < 4000 || edge.loud > 0.01 * edge.length)
@@ -906,14 +936,14 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),        cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_quantity),     cmocka_unit_test(test_scenes),
-        cmocka_unit_test(test_words_choose), cmocka_unit_test(test_no_halo),
-        cmocka_unit_test(test_pencil),       cmocka_unit_test(test_poster),
-        cmocka_unit_test(test_sticker),      cmocka_unit_test(test_drawn),
-        cmocka_unit_test(test_printed),      cmocka_unit_test(test_on_paper),
-        cmocka_unit_test(test_oil),          cmocka_unit_test(test_nobody),
-        cmocka_unit_test(test_thing),        cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_faults),       cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_in_jail),
+        cmocka_unit_test(test_words_choose), cmocka_unit_test(test_moods),
+        cmocka_unit_test(test_no_halo),      cmocka_unit_test(test_pencil),
+        cmocka_unit_test(test_poster),       cmocka_unit_test(test_sticker),
+        cmocka_unit_test(test_drawn),        cmocka_unit_test(test_printed),
+        cmocka_unit_test(test_on_paper),     cmocka_unit_test(test_oil),
+        cmocka_unit_test(test_nobody),       cmocka_unit_test(test_thing),
+        cmocka_unit_test(test_missing),      cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_cancel),       cmocka_unit_test(test_in_jail),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

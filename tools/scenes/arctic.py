@@ -56,6 +56,32 @@ VARIANTS = {
         "particles": [{"kind": "snow", "amount": 0.25}],
         "sounds": ["wind"],
     },
+    "dawn": {
+        "like": "day", "mood": True,
+        "keywords": ["dawn", "golden hour", "first light", "pink sky"],
+        "key_light": {"direction": [-0.93, 0.28, 0.22], "colour": [1.0, 0.64, 0.46], "strength": 0.95},
+        "rim_light": {"direction": [-0.78, 0.30, -0.55], "colour": [1.0, 0.66, 0.52], "strength": 1.1},
+        "ambient": {"colour": [0.62, 0.64, 0.92], "strength": 0.52},
+        "haze": {"colour": [0.80, 0.62, 0.66], "amount": 0.3, "start_m": 60, "end_m": 4000},
+        "air": {"colour": [0.84, 0.56, 0.50], "amount": 0.42, "metres": 900},
+        "grade": {"exposure": -0.04, "contrast": 1.06, "saturation": 1.10, "shadows": [0.97, 0.96, 1.08],
+                  "highlights": [1.06, 0.98, 0.93]},
+        "particles": [{"kind": "snow", "amount": 0.2}],
+        "sounds": ["wind"],
+    },
+    "blizzard": {
+        "like": "day",
+        "keywords": ["blizzard", "snowstorm", "snow storm", "whiteout", "storm"],
+        "key_light": {"direction": [-0.70, 0.55, 0.40], "colour": [0.86, 0.92, 1.0], "strength": 0.4},
+        "rim_light": {"direction": [-0.78, 0.30, -0.55], "colour": [0.85, 0.92, 1.0], "strength": 0.4},
+        "ambient": {"colour": [0.72, 0.82, 0.95], "strength": 0.8},
+        "haze": {"colour": [0.62, 0.70, 0.80], "amount": 0.5, "start_m": 0, "end_m": 30},
+        "air": {"colour": [0.60, 0.68, 0.78], "amount": 0.94, "metres": 38},
+        "grade": {"exposure": 0.0, "contrast": 1.02, "saturation": 0.82, "shadows": [0.95, 1.0, 1.05],
+                  "highlights": [0.99, 1.0, 1.01]},
+        "particles": [{"kind": "snow", "amount": 1.0}],
+        "sounds": ["wind"],
+    },
 }
 
 FINISH = {

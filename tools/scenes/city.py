@@ -47,6 +47,32 @@ VARIANTS = {
         "particles": [{"kind": "bokeh", "amount": 0.3}, {"kind": "rain", "amount": 0.25}],
         "sounds": ["city", "rain"],
     },
+    "neon": {
+        "like": "night",
+        "keywords": ["neon", "cyberpunk", "synthwave", "vaporwave"],
+        "key_light": {"direction": [-0.66, 0.42, 0.54], "colour": [1.0, 0.52, 0.76], "strength": 0.80},
+        "rim_light": {"direction": [0.72, 0.30, -0.62], "colour": [0.25, 0.85, 1.0], "strength": 1.3},
+        "ambient": {"colour": [0.40, 0.36, 0.70], "strength": 0.42},
+        "haze": {"colour": [0.14, 0.07, 0.20], "amount": 0.35, "start_m": 15, "end_m": 600},
+        "air": {"colour": [0.20, 0.05, 0.26], "amount": 0.5, "metres": 130},
+        "grade": {"exposure": 0.0, "contrast": 1.10, "saturation": 1.18, "shadows": [0.99, 0.93, 1.14],
+                  "highlights": [1.04, 0.96, 1.04]},
+        "particles": [{"kind": "bokeh", "amount": 0.4}],
+        "sounds": ["city"],
+    },
+    "fog": {
+        "like": "night",
+        "keywords": ["fog", "foggy", "mist", "misty"],
+        "key_light": {"direction": [-0.66, 0.52, 0.54], "colour": [1.0, 0.86, 0.68], "strength": 0.7},
+        "rim_light": {"direction": [0.72, 0.30, -0.62], "colour": [0.60, 0.74, 0.95], "strength": 0.7},
+        "ambient": {"colour": [0.46, 0.48, 0.60], "strength": 0.5},
+        "haze": {"colour": [0.16, 0.16, 0.20], "amount": 0.4, "start_m": 5, "end_m": 120},
+        "air": {"colour": [0.15, 0.15, 0.19], "amount": 0.9, "metres": 34},
+        "grade": {"exposure": 0.1, "contrast": 1.06, "saturation": 0.92, "shadows": [0.95, 1.0, 1.06],
+                  "highlights": [1.03, 1.0, 0.96]},
+        "particles": [{"kind": "dust", "amount": 0.3}],
+        "sounds": ["city"],
+    },
 }
 
 FINISH = {

@@ -2,7 +2,8 @@
 """What the scene scripts say about their scenes, and whether assets/scenes says the same.
 
     describe.py list               names of the scenes that have a script
-    describe.py variants NAME      variants of one
+    describe.py variants NAME      variants of one that have a plate of their own
+    describe.py moods NAME         writes those that are like another one into its scene.json
     describe.py index              writes index.json of the folders that hold a scene.json
     describe.py check              prints each difference between scripts and assets/scenes; fails when there is one
 
@@ -44,6 +45,24 @@ def describe(path, scene, variant, entry, size):
     path.write_text(json.dumps({key: made[key] for key in ORDER if key in made}, indent=2) + "\n")
 
 
+FILES = ("plate", "depth", "front")
+
+
+def rendered(known):
+    return [name for name, said in known["VARIANTS"].items() if "like" not in said]
+
+
+def add_moods(name):
+    """Variants that show the plate of another one in another light."""
+    path, known = ASSETS / name / "scene.json", constants(name)
+    written = json.loads(path.read_text())
+    for variant, said in known["VARIANTS"].items():
+        if "like" in said:
+            written["variants"][variant] = {**said, **{key: written["variants"][said["like"]][key] for key in FILES}}
+    written["variants"] = {variant: written["variants"][variant] for variant in known["VARIANTS"]}
+    path.write_text(json.dumps(written, indent=2) + "\n")
+
+
 def indexed():
     return sorted(path.parent.name for path in ASSETS.glob("*/scene.json"))
 
@@ -61,7 +80,7 @@ def variant_faults(folder, variant, said, written):
     for key, value in said.items():
         if not same(value, written.get(key)):
             yield f"{folder.name}: variant {variant}: {key} is {written.get(key)} here, {value} in the script"
-    for key in ("plate", "depth", "front"):
+    for key in FILES:
         file = written.get(key)
         if key != "front" and not file:
             yield f"{folder.name}: variant {variant} names no {key}"
@@ -78,7 +97,7 @@ def scene_faults(name):
     for key, value in known["SCENE"].items():
         if not same(value, written.get(key)):
             yield f"{name}: {key} is {written.get(key)} here, {value} in the script"
-    if set(known["VARIANTS"]) != set(written["variants"]) or set(known["VARIANTS"]) != set(known["FINISH"]):
+    if set(known["VARIANTS"]) != set(written["variants"]) or set(rendered(known)) != set(known["FINISH"]):
         yield f"{name}: the variants of VARIANTS, FINISH and scene.json differ"
         return
     for variant, said in known["VARIANTS"].items():
@@ -99,7 +118,9 @@ def main():
     if command == "list":
         print(*scripts())
     elif command == "variants" and len(sys.argv) == 3:
-        print(*constants(sys.argv[2])["VARIANTS"])
+        print(*rendered(constants(sys.argv[2])))
+    elif command == "moods" and len(sys.argv) == 3:
+        add_moods(sys.argv[2])
     elif command == "index":
         write_index()
     elif command == "check":

@@ -47,6 +47,32 @@ VARIANTS = {
         "particles": [{"kind": "dust", "amount": 0.3}, {"kind": "confetti", "amount": 0.25}],
         "sounds": ["crowd"],
     },
+    "celebration": {
+        "like": "night", "mood": True,
+        "keywords": ["celebration", "champions", "victory", "final", "trophy", "winners"],
+        "key_light": {"direction": [-0.55, 0.68, 0.48], "colour": [1.0, 0.93, 0.80], "strength": 1.05},
+        "rim_light": {"direction": [0.60, 0.55, -0.58], "colour": [1.0, 0.86, 0.62], "strength": 1.2},
+        "ambient": {"colour": [0.62, 0.66, 0.66], "strength": 0.38},
+        "haze": {"colour": [0.16, 0.13, 0.12], "amount": 0.3, "start_m": 18, "end_m": 278},
+        "air": {"colour": [0.24, 0.17, 0.12], "amount": 0.45, "metres": 130},
+        "grade": {"exposure": 0.05, "contrast": 1.08, "saturation": 1.06, "shadows": [0.98, 0.98, 1.03],
+                  "highlights": [1.05, 1.0, 0.93]},
+        "particles": [{"kind": "confetti", "amount": 0.9}, {"kind": "bokeh", "amount": 0.25}],
+        "sounds": ["crowd"],
+    },
+    "mist": {
+        "like": "night",
+        "keywords": ["mist", "misty", "fog", "smoke"],
+        "key_light": {"direction": [-0.55, 0.68, 0.48], "colour": [0.92, 0.97, 1.0], "strength": 1.0},
+        "rim_light": {"direction": [0.60, 0.55, -0.58], "colour": [0.80, 0.92, 1.0], "strength": 1.1},
+        "ambient": {"colour": [0.50, 0.66, 0.82], "strength": 0.36},
+        "haze": {"colour": [0.12, 0.18, 0.26], "amount": 0.35, "start_m": 12, "end_m": 200},
+        "air": {"colour": [0.10, 0.16, 0.24], "amount": 0.62, "metres": 70},
+        "grade": {"exposure": 0.0, "contrast": 1.10, "saturation": 0.96, "shadows": [0.93, 0.99, 1.08],
+                  "highlights": [1.0, 1.0, 1.0]},
+        "particles": [{"kind": "dust", "amount": 0.6}],
+        "sounds": ["crowd"],
+    },
 }
 
 FINISH = {

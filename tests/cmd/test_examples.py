@@ -32,6 +32,20 @@ def test_every_example_is_of_a_step_type_and_every_step_type_has_one():
     assert sorted(path.stem for path in EXAMPLES.glob("*.json")) == FLOWS
 
 
+WRITTEN = re.findall(r"^```json\n(.*?)^```", (ROOT / "docs" / "TEMPLATES.md").read_text(), re.M | re.S)
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_what_the_guide_shows_runs(number, files, tmp_path):
+    assert len(WRITTEN) == 2
+    path = tmp_path / "guide.json"
+    path.write_text(WRITTEN[number])
+    said = subprocess.run([str(REELD), "run", str(path), f"image_url=@{files['image'][0]}", "--out", str(tmp_path / "out"), "--json"],
+                          capture_output=True, text=True, timeout=300)
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout)["results"]
+
+
 @pytest.mark.parametrize("flow", FLOWS)
 def test_the_example_runs(flow, files, tmp_path):
     path = EXAMPLES / f"{flow}.json"

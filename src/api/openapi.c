@@ -210,7 +210,7 @@ static json_t *openapi_parameter(const char *place, const char *name, json_t *sc
 {
     char lower[8];
     size_t length = 0;
-    for (; place[length] && length < sizeof(lower) - 1; length++)
+    for (; length < sizeof(lower) - 1 && place[length]; length++)
         lower[length] = (char)tolower((unsigned char)place[length]);
     lower[length] = '\0';
     return json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", name, "in", lower, "required",
@@ -310,7 +310,7 @@ static json_t *openapi_paths(void)
         const struct openapi_endpoint *endpoint = &openapi_endpoints[i];
         char method[8];
         size_t length = 0;
-        for (; endpoint->method[length] && length < sizeof(method) - 1; length++)
+        for (; length < sizeof(method) - 1 && endpoint->method[length]; length++)
             method[length] = (char)tolower((unsigned char)endpoint->method[length]);
         method[length] = '\0';
         json_t *path = json_object_get(paths, endpoint->path);

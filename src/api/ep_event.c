@@ -22,8 +22,8 @@ static const int64_t event_heartbeat_us = 15 * 1000000;
 struct listener {
     struct wait_member member;
     struct api *api;
-    struct api_call
-        *call; /* NULL when the stream has begun: with the request it may end at any time */
+    /* NULL when the stream has begun: with the request it may end at any time */
+    struct api_call *call;
     struct http_stream *stream; /* NULL until then */
     char *base;
     char id[UUID_TEXT_SIZE];

@@ -9,8 +9,8 @@
 
 /* Pixels are four bytes: red, green, blue and alpha (premultiplied) or nothing. */
 struct sheet {
-    uint32_t
-        *pixels; /* with one more row below and SHEET_SPARE pixels, which are read and never seen */
+    /* with one more row below and SHEET_SPARE pixels, which are read and never seen */
+    uint32_t *pixels;
     int width, height;
     int left, top, right, bottom; /* what is not transparent */
 };

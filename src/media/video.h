@@ -120,8 +120,8 @@ enum video_inset_audio { VIDEO_INSET_AUDIO_BASE, VIDEO_INSET_AUDIO_OVERLAY, VIDE
 struct video_inset_settings {
     struct video_marks marks;
     int x, y, width, height; /* even; within the base */
-    const struct picture
-        *mask;      /* one channel of width x height, 255 opaque; NULL: all of it is seen */
+    /* one channel of width x height, 255 opaque; NULL: all of it is seen */
+    const struct picture *mask;
     double start_s; /* the inset begins here */
     bool shortest;  /* the end of the inset ends the result, if it comes before that of the base */
     enum video_inset_audio audio;
@@ -171,8 +171,8 @@ struct video_writer_settings {
     int64_t frame_count; /* for the average bit rate bounds; 0 unknown */
     const char *title;   /* metadata, NULL */
     struct video_marks marks;
-    const struct video_writer_sound
-        *sound; /* NULL: none; file and path stay the caller's until the end */
+    /* NULL: none; file and path stay the caller's until the end */
+    const struct video_writer_sound *sound;
 };
 
 /* Web-ready MP4 into `fd`: H.264 High, yuv420p, BT.709 tagged, faststart, deterministic. */

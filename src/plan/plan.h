@@ -198,7 +198,8 @@ struct plan_decision plan_decide(struct arena *a, const struct plan_view *view, 
 /* A step that can be run in the same pass as the one before it. */
 struct plan_follower {
     size_t step;
-    const json_t *params, *local; /* of its one run, owned by the arena passed in; its `fuse_input` is null */
+    const json_t *params,
+        *local; /* of its one run, owned by the arena passed in; its `fuse_input` is null */
 };
 
 enum { PLAN_FOLLOWERS_MAX = 6 };

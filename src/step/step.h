@@ -98,7 +98,8 @@ struct step_output {
 struct step_fuse;
 
 struct step_run {
-    struct step_run *next; /* the step that is run in the same pass, on the video of this one; NULL */
+    /* the step that is run in the same pass, on the video of this one; NULL */
+    struct step_run *next;
     struct arena *arena;
     const struct step_type *type;
     const json_t *

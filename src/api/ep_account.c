@@ -26,7 +26,7 @@ void ep_account_read(struct api_call *call)
     int rc = store_credit_balance(store, call->customer, &balance, &reserved, &err);
     if (rc == 0)
         rc = store_storage_bytes(store, call->customer, &kept, &err);
-    if (rc < 0) {
+    if (rc != 0) {
         reply_error(call, &err);
         return;
     }

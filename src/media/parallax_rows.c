@@ -28,6 +28,7 @@ enum {
 typedef uint8_t lanes16x8 __attribute__((vector_size(16)));
 typedef uint8_t lanes32x8 __attribute__((vector_size(32)));
 typedef int16_t lanes16x16 __attribute__((vector_size(32)));
+typedef uint16_t lanes16u16 __attribute__((vector_size(32)));
 typedef int32_t lanes8x32 __attribute__((vector_size(32)));
 typedef uint8_t lanes8x8 __attribute__((vector_size(8)));
 typedef int32_t lanes4x32 __attribute__((vector_size(16)));
@@ -92,10 +93,10 @@ ROWS_INLINE void piece_anyhow(const struct sheet *sheet, int32_t x, int32_t y, i
 ROWS_INLINE void mix_columns(const int16_t *mixed, uint32_t x, uint32_t step_x, int count,
                              uint32_t *to)
 {
-    lanes16x16 parts, steps;
+    lanes16u16 parts, steps; /* of a pixel; they run over */
     for (int k = 0; k < 16; k++) {
-        parts[k] = (int16_t)(uint16_t)(x + step_x * (uint32_t)(k / 4));
-        steps[k] = (int16_t)(uint16_t)(step_x * 4);
+        parts[k] = (uint16_t)(x + step_x * (uint32_t)(k / 4));
+        steps[k] = (uint16_t)(step_x * 4);
     }
     for (int i = 0; i < count; i += 4) {
         uint64_t left[4], right[4];
@@ -103,7 +104,7 @@ ROWS_INLINE void mix_columns(const int16_t *mixed, uint32_t x, uint32_t step_x, 
             memcpy(&left[k], mixed + (x >> 16) * 4, 8);
             memcpy(&right[k], mixed + (x >> 16) * 4 + 4, 8);
         }
-        lanes16x16 from, over, part = (parts >> 9) & 127;
+        lanes16x16 from, over, part = (lanes16x16)((parts >> 9) & 127);
         memcpy(&from, left, sizeof(from));
         memcpy(&over, right, sizeof(over));
         lanes16x8 done = __builtin_convertvector(from + (((over - from) * part) >> 7), lanes16x8);
@@ -183,7 +184,7 @@ ROWS_FAST void rows_finish(const struct rows_finish *finish, uint32_t *row)
         for (int i = 0; i < 4 * ROWS_BLOCK; i++) {
             int16_t v = (int16_t)((uint16_t)(block[i] * gain + 128) >> 8);
             v = (int16_t)(v + grain[i]);
-            v = v < 0 ? 0 : v;
+            v = (int16_t)(v < 0 ? 0 : v);
             block[i] = (uint8_t)(v > 255 ? 255 : v);
         }
         grain_block = grain_block + 1 == finish->grain_blocks ? 0 : grain_block + 1;

@@ -173,7 +173,7 @@ static int run(struct step_run *run, struct err *err)
         rc = open_layers(run, input, width, height, &monitor, &layers, err);
     if (rc == 0 && last_input)
         rc = open_layers(run, last_input, width, height, &monitor, &last, err);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     struct clip_settings settings = {
         .move = choose_move(run),

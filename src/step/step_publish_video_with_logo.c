@@ -69,7 +69,7 @@ static int publish(struct step_run *run, const struct video_input *video,
     int rc = step_run_open_output(run, &fd, err);
     if (rc == 0)
         rc = video_publish(video->fd, video->path, &settings, fd, &monitor, &result, &poster, err);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     step_run_add_file(run, TAKE_FD(fd), "video/mp4", result.width, result.height,
                       result.duration_ms);

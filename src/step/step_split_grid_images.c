@@ -120,7 +120,7 @@ static int run(struct step_run *run, struct err *err)
         rc = image_probe(input->fd, input->path, &info, err);
     if (rc == 0)
         rc = check_size(&info, &grid, gap, trim, input->path, err);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     int count = grid.columns * grid.rows;
     for (int i = 0; i < count; i++)

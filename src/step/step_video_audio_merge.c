@@ -70,7 +70,7 @@ static int run(struct step_run *run, struct err *err)
     int rc = step_run_open_output(run, &fd, err);
     if (rc == 0)
         rc = video_merge(&inputs[0], &inputs[1], &settings, fd, &monitor, &result, err);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     step_run_add_file(run, TAKE_FD(fd), "video/mp4", result.width, result.height,
                       result.duration_ms);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 /* --- deliveries --------------------------------------------------------------------------------- */
@@ -11,8 +12,8 @@
 int store_webhook_add(struct store *store, const char *workflow_id, const char *webhook_id,
                       enum store_status status, struct err *err)
 {
-    char type[32] = "workflow.";
-    strcat(type, store_status_text(status));
+    char type[32];
+    snprintf(type, sizeof(type), "workflow.%s", store_status_text(status));
     return db_run(store->writer, QUERY_WEBHOOK_ADD,
                   DB_VALUES(DB_TEXT(workflow_id), DB_TEXT(webhook_id), DB_TEXT(type),
                             DB_INT(clock_wall_us())),

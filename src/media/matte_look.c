@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "media/matte_edge.h"
+#include "media/matte_trim.h"
 
 #include <assert.h>
 #include <math.h>
@@ -262,6 +263,8 @@ int matte_look(struct nn_net *net, const struct picture *photo, struct matte_mem
         remember(memory, ret_sight->guide, mask);
     ret_sight->doubt = doubt_of(mask);
     ret_sight->mask = decide_by_colour(ret_sight->guide, mask);
+    if (!memory)
+        matte_trim(ret_sight->guide, mask, ret_sight->mask);
     ret_sight->share = matte_keep_largest(ret_sight->mask);
     matte_fill_gaps(ret_sight->mask, MATTE_GRID * MATTE_GRID / 80, MATTE_GRID * MATTE_GRID / 600);
     return 0;

@@ -91,6 +91,8 @@ struct task {
     double fraction;
     struct pool_worker *worker;
     char child_id[UUID_TEXT_SIZE]; /* of the workflow that runs for it */
+    bool child_found;              /* it was there before it was asked for */
+    bool child_leaves;             /* it was on its way out then */
     int inputs_missing;
     struct err input_fault; /* of the first input that could not be had */
 };
@@ -198,6 +200,8 @@ void nested_stop(struct task *task);
 /* Of a run that is a child: its end is committed, its progress has moved. Nothing for others. */
 void nested_over(struct run *run);
 void nested_moved(struct run *run);
+/* A workflow that was to be taken up has ended before. Nothing for one that is no child, or is not waited for. */
+void nested_ended(struct engine *engine, const struct store_workflow *child);
 /* Whether the workflow that it runs for has ended without it. */
 bool nested_is_orphan(struct run *run);
 /* What the child runs that have succeeded cost. */

@@ -161,6 +161,7 @@ static void nested_deliver_created(struct engine *engine, struct letter *letter)
     struct task *task = created->task;
     struct run *run = task->run;
     bool there = created->rc == 0 || created->rc == ERR_EXISTS;
+    task->child_found |= created->rc == ERR_EXISTS;
     if (nested_is_wanted(task, created->attempt) && there)
         nested_attach(task);
     else if (nested_is_wanted(task, created->attempt))
@@ -195,17 +196,22 @@ static int nested_check_options(struct task *task, struct arena *a, const struct
                    faults.items[0].message);
 }
 
-static void nested_create(struct task *task, struct arena *a, const struct nested_template *found,
-                          const json_t *options)
+static struct nested_letter *nested_letter_new(struct task *task)
 {
-    const struct store_workflow *parent = &task->run->workflow;
-    const json_t *images = json_object_get(task->params, "image_urls");
     struct nested_letter *letter = mem_alloc(sizeof(*letter));
     letter->letter.deliver = nested_deliver_created;
     letter->task = task;
     letter->attempt = task->attempt;
     memcpy(letter->id, task->child_id, sizeof(letter->id));
     task->run->references++;
+    return letter;
+}
+
+static void nested_create(struct task *task, struct arena *a, const struct nested_template *found,
+                          const json_t *options)
+{
+    const struct store_workflow *parent = &task->run->workflow;
+    const json_t *images = json_object_get(task->params, "image_urls");
     store_workflow_create(
         task->run->engine->settings.store,
         &(struct store_workflow){
@@ -225,7 +231,7 @@ static void nested_create(struct task *task, struct arena *a, const struct neste
             .parent_step = task->run->steps[task->step].info.id,
             .parent_item = task->item,
         },
-        nested_created, letter);
+        nested_created, nested_letter_new(task));
 }
 
 static int nested_prepare(struct task *task, struct err *err)
@@ -259,6 +265,7 @@ void nested_start(struct task *task)
     task->started_at = clock_wall_us();
     task->running_since = clock_monotonic_us();
     nested_name(task, task->child_id);
+    task->child_found = false;
     timer_set(engine, &task->timer,
               task->running_since + (int64_t)task->run->steps[task->step].info.timeout_s * 1000000);
     if (nested_prepare(task, &fault) < 0)
@@ -310,30 +317,40 @@ static struct task *nested_task(struct engine *engine, const struct store_workfl
     return waits ? task : NULL;
 }
 
-/* Brings the child into memory, or reads how it ended. */
+/* Brings the child into memory; nested_ended() follows when it has ended already. */
 static void nested_attach(struct task *task)
 {
-    CLEANUP(arena) struct arena *a = arena_new();
     struct engine *engine = task->run->engine;
-    struct store_workflow_full *full;
     struct err fault;
     int rc = engine->stopping ? 0 : run_begin(engine, task->child_id);
-    if (engine->stopping || (rc == 0 && run_find(engine, task->child_id)))
+    const struct run *child = run_find(engine, task->child_id);
+    task->child_leaves = child && child->over;
+    if (rc == 0)
         return;
-    if (rc == 0)
-        rc = store_workflow_get(engine->settings.store, a, NULL, task->child_id, &full, &fault);
-    else
-        err_set(&fault, rc, NULL, "The template that this step runs could not be started.");
-    if (rc == 0)
-        nested_finish_task(task, &full->workflow);
-    else
-        task_fail(task, &fault);
+    err_set(&fault, rc, NULL, "The template that this step runs could not be started.");
+    task_fail(task, &fault);
+}
+
+void nested_ended(struct engine *engine, const struct store_workflow *child)
+{
+    struct task *task = nested_task(engine, child);
+    if (!task)
+        return;
+    task->child_leaves = false;
+    /* One that was there already and has failed goes on from what is missing in it: its parent was retried. */
+    if (child->status != STORE_SUCCESS && task->child_found) {
+        task->child_found = false;
+        store_workflow_retry(engine->settings.store, child->id, child->revision, nested_created,
+                             nested_letter_new(task));
+        return;
+    }
+    nested_finish_task(task, child);
 }
 
 void nested_over(struct run *run)
 {
     struct task *task = nested_task(run->engine, &run->workflow);
-    if (!task)
+    if (!task || task->child_leaves) /* then it is taken up again, and nested_ended() follows */
         return;
     run->workflow.result_json = run->result_json ? run->result_json : run->workflow.result_json;
     run->workflow.error_json = run->error_json ? run->error_json : run->workflow.error_json;

@@ -219,6 +219,8 @@ int run_begin(struct engine *engine, const char *workflow_id)
         if (rc < 0)
             log_line(LOG_ERROR, "a workflow cannot be read", "workflow_id", workflow_id, "reason",
                      err.message, NULL);
+        else
+            nested_ended(engine, &stored->workflow);
         arena_free(a);
         return rc == ERR_STORAGE ? rc : 0;
     }

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from conftest import PHOTOS
+from conftest import PHOTOS, serving
 from test_bad_input import error, faults_of
 from test_templates import Customer, finished
 
@@ -201,6 +201,56 @@ def test_a_time_limit_stops_the_child(customer, file_host):
     data = run(customer, "top")
     assert data["processing_status"] == "fail" and data["error"]["code"] == "TIMEOUT", data
     assert finished(customer, child_id(data["id"], "clip"))["processing_status"] == "cancel"
+
+
+@pytest.fixture
+def gate():
+    """A picture on loopback that is there, or not."""
+    from test_lifecycle import Gate
+    Gate.opened.set()
+    Gate.status = 200
+    with serving(Gate) as address:
+        yield Gate, address
+
+
+def test_a_retry_goes_on_inside_the_child(customer, server, gate):
+    gate, address = gate
+    inner = {"id": "inner", "credits": {"image": 5}, "available_options": [{"key": "image_url", "component": "image"}],
+             "steps": [{"id": "write", "flow": "chat", "params": {"prompt": "x"}},
+                       {"id": "cut", "flow": "split_grid_images", "needs": ["write"], "params": {"image_url": "{{options.image_url}}", "grid_pattern": "2x1"}}],
+             "outputs": [{"step": "cut"}]}
+    saved(customer, inner, {"id": "top", "credits": {"image": 2}, "available_options": inner["available_options"],
+                            "steps": [each("sub", "inner", image_url="{{options.image_url}}")], "outputs": [{"step": "sub"}]})
+    gate.status = 404
+    data = run(customer, "top", options={"image_url": f"{address}/x.png"})
+    assert data["processing_status"] == "fail" and "inner, step cut" in data["error"]["message"]
+    child = child_id(data["id"], "sub")
+    first = customer.request("GET", f"/v2/workflow/{child}").json()["data"]["completions"][0]
+    gate.status = 200
+    assert customer.request("POST", f"/v2/workflow/{data['id']}/retry").status_code == 200
+    data = finished(customer, data["id"])
+    assert data["processing_status"] == "success" and len(data["result"]) == 2 and data["used_credits"] == 7
+    inside = customer.request("GET", f"/v2/workflow/{child}").json()["data"]
+    assert inside["completions"][0] | {"used_credits": 0} == first and len(inside["completions"]) == 2  # what was finished is kept
+    assert ledger(server, customer.name) == 1000 - 7
+
+
+def test_a_cancelled_one_is_retried_at_once(customer, server, gate):
+    gate, address = gate
+    saved(customer, {"id": "top", "credits": {"image": 2}, "available_options": [{"key": "image_url", "component": "image"}],
+                     "steps": [each("sub", "vim_grid2images", image_url="{{options.image_url}}", grid_pattern="2x1")], "outputs": [{"step": "sub"}]})
+    gate.opened.clear()
+    workflow = customer.request("POST", "/v2/workflow", json={"template_id": "top", "options": {"image_url": f"{address}/x.png"}}).json()["data"]["id"]
+    for _ in range(8):
+        until = time.monotonic() + 30
+        while customer.request("GET", f"/v2/workflow/{workflow}").json()["data"]["processing_status"] != "processing":
+            assert time.monotonic() < until
+        assert customer.request("POST", f"/v2/workflow/{workflow}/cancel").status_code == 200
+        assert customer.request("POST", f"/v2/workflow/{workflow}/retry").status_code == 200
+    gate.opened.set()
+    data = finished(customer, workflow)
+    assert data["processing_status"] == "success" and len(data["result"]) == 2, data["error"]
+    assert data["used_credits"] == 4 and ledger(server, customer.name) == 1000 - 4
 
 
 def test_a_kill_in_the_middle(new_server, file_host):

@@ -19,7 +19,7 @@ enum {
     CELL_X = 16,
     CELL_Y = 8,
     STRIP = 16,       /* rows, even */
-    RUN_SLACK = 1024, /* a 64th of a pixel */
+    RUN_SLACK = 2048, /* a 32nd of a pixel */
     GRAIN_SIDE = 256,
     FRONT_NEARNESS_PERCENT = 160,
     LINEAR_STEPS = 8192

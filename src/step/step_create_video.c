@@ -64,7 +64,8 @@ static const struct step_param params[] = {
 #include <strings.h>
 #include <sys/mman.h>
 
-enum { PICTURE_SIDE_MAX_LOADED = 2880 };
+/* A photo is read in as much of its size as the clip shows, with room for its margins. */
+#define PHOTO_ROOM 1.15
 /* Of the move, where what opens up behind somebody was never seen. */
 #define STRENGTH_INVENTED 0.65f
 
@@ -135,8 +136,8 @@ static int open_layers(struct step_run *run, const struct step_input *input, int
     const struct media_assets assets = {run, find_asset};
     struct picture *photo = NULL;
     struct portrait *portrait CLEANUP(portrait) = NULL;
-    int rc = image_load(input->fd, input->path, PICTURE_SIDE_MAX_LOADED, PICTURE_SIDE_MAX_LOADED,
-                        false, &photo, err);
+    int rc = image_load(input->fd, input->path, (int)(width * PHOTO_ROOM),
+                        (int)(height * PHOTO_ROOM), true, &photo, err);
     if (rc == 0)
         rc = portrait_open(photo, &assets, monitor, &portrait, err);
     if (rc < 0)

@@ -79,7 +79,7 @@ def measure(context, suffix, what, first):
     raise_descriptors()
     with contextlib.ExitStack() as stack:
         host = stack.enter_context(silent_host())
-        reeld = stack.enter_context(contextlib.closing(Reeld(context.build, "--waits", "20000", 
+        reeld = stack.enter_context(contextlib.closing(Reeld(context.build, "--waits", "20000", "--waits-per-key", "20000",
                                                               "--allow-private-networks", "--fetch-timeout", "3000")))
         ids = [reeld.create("bench_hold", {"image_url": f"{host}/{number}.png"}) for number in range(WORKFLOWS)]
         time.sleep(1)

@@ -26,8 +26,11 @@ struct http_loop {
     struct MHD_Daemon *daemon;
     pthread_t thread;
     int wake_fd;
+    int stream_fd;                /* an epoll of the sockets that event streams go out on */
+    struct http_stream *draining; /* ended, not sent to the end; the loop's */
     pthread_mutex_t lock;
     struct http_sleeper *woken; /* under lock, as all below */
+    struct http_stream *ended;
     bool end;
 };
 
@@ -49,7 +52,7 @@ struct http_request {
     int64_t started_us;
     const char *method, *raw_target, *path, *query, *id;
     const char *target_at; /* where the target stands in libmicrohttpd's memory, for framing.c */
-    bool target_is_broken;
+    bool target_is_broken, is_1_0;
 
     /* The body, while it comes. */
     struct http_body_plan plan;
@@ -69,6 +72,7 @@ struct http_request {
     /* Between the thread that answers and the one that owns the connection. */
     pthread_mutex_t lock;
     bool suspended, queued;
+    bool stream_over; /* it was answered beside libmicrohttpd, and the connection is to be closed */
     struct MHD_Response *response;
     int status;
     struct http_sleeper sleeper;
@@ -80,6 +84,40 @@ bool loop_start(struct http_loop *loop);
 void loop_stop(struct http_loop *loop);
 /* Lets a suspended connection go on: any thread. The sleeper is not touched once the connection has gone on. */
 void loop_rouse(struct http_loop *loop, struct http_sleeper *sleeper);
+void loop_wake(struct http_loop *loop);
+
+/* stream.c: what a stream is; socket_stream.c: those without TLS, on their sockets. */
+struct http_stream {
+    pthread_mutex_t lock;
+    struct http_loop *loop;
+    bool ended, closed; /* by the application, by the client */
+    void (*gone)(void *context);
+    void *context;
+    struct buffer waiting;
+
+    /* Through libmicrohttpd. */
+    struct http_sleeper sleeper;
+    bool suspended;
+
+    /* Beside it. */
+    struct http_request *request; /* NULL for one through libmicrohttpd */
+    int fd;                       /* the connection's */
+    bool chunked, polled;         /* polled for being writable */
+    struct http_stream *next;     /* in the loop's lists */
+    int64_t give_up_at;           /* monotonic us, once it has ended */
+};
+
+void stream_free(struct http_stream *stream);
+/* Sends the head. */
+void socket_stream_begin(struct http_stream *stream, const char *content_type);
+/* Under the stream's lock. */
+void socket_stream_write(struct http_stream *stream, const void *bytes, size_t size);
+void socket_stream_end(struct http_stream *stream); /* the loop's thread frees it */
+/* On the loop's thread: sends what can be sent, tells who is gone, frees what has ended. With `force` nothing is waited for. */
+void socket_streams_work(struct http_loop *loop, bool force);
+
+/* response.c: of this moment. */
+const char *response_date(void);
 
 /* request.c: `raw_target` as it stood in the request line. */
 struct http_request *request_new(struct http_loop *loop, struct MHD_Connection *connection,

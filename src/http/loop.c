@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -11,7 +12,7 @@
  * after one commit. Here answers gather in a list, and the loop is woken once for all of them.
  */
 
-static void loop_wake(struct http_loop *loop)
+void loop_wake(struct http_loop *loop)
 {
     uint64_t one = 1;
     while (write(loop->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
@@ -47,8 +48,10 @@ static bool loop_resume(struct http_loop *loop)
 
 static int loop_patience_ms(struct http_loop *loop)
 {
-    enum { LONGEST_MS = 3600000 };
+    enum { LONGEST_MS = 3600000, DRAINING_MS = 100 };
     MHD_UNSIGNED_LONG_LONG timeout;
+    if (loop->draining)
+        return DRAINING_MS;
     if (MHD_get_timeout(loop->daemon, &timeout) != MHD_YES)
         return -1;
     return timeout < LONGEST_MS ? (int)timeout : LONGEST_MS;
@@ -58,14 +61,20 @@ static void *loop_main(void *context)
 {
     struct http_loop *loop = context;
     int epoll_fd = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-    struct pollfd fds[2] = {{.fd = epoll_fd, .events = POLLIN},
-                            {.fd = loop->wake_fd, .events = POLLIN}};
+    struct pollfd fds[3] = {{.fd = epoll_fd, .events = POLLIN},
+                            {.fd = loop->wake_fd, .events = POLLIN},
+                            {.fd = loop->stream_fd, .events = POLLIN}};
     for (;;) {
+        socket_streams_work(loop, false);
         bool go_on = loop_resume(loop);
         MHD_run(loop->daemon);
-        if (!go_on)
+        if (!go_on) {
+            socket_streams_work(loop, true);
+            loop_resume(loop);
+            MHD_run(loop->daemon);
             return NULL;
-        if (poll(fds, 2, loop_patience_ms(loop)) > 0 && fds[1].revents) {
+        }
+        if (poll(fds, 3, loop_patience_ms(loop)) > 0 && fds[1].revents) {
             uint64_t count;
             while (read(loop->wake_fd, &count, sizeof(count)) < 0 && errno == EINTR)
                 continue;
@@ -73,18 +82,29 @@ static void *loop_main(void *context)
     }
 }
 
+static void loop_close(struct http_loop *loop)
+{
+    if (loop->wake_fd >= 0)
+        close(loop->wake_fd);
+    if (loop->stream_fd >= 0)
+        close(loop->stream_fd);
+}
+
 bool loop_start(struct http_loop *loop)
 {
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (loop->wake_fd < 0)
+    loop->stream_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->wake_fd < 0 || loop->stream_fd < 0) {
+        loop_close(loop);
         return false;
+    }
     pthread_mutex_init(&loop->lock, NULL);
     if (pthread_create(&loop->thread, NULL, loop_main, loop) == 0) {
         pthread_setname_np(loop->thread, "http");
         return true;
     }
     pthread_mutex_destroy(&loop->lock);
-    close(loop->wake_fd);
+    loop_close(loop);
     return false;
 }
 
@@ -96,5 +116,5 @@ void loop_stop(struct http_loop *loop)
     loop_wake(loop);
     pthread_join(loop->thread, NULL);
     pthread_mutex_destroy(&loop->lock);
-    close(loop->wake_fd);
+    loop_close(loop);
 }

@@ -7,7 +7,7 @@
 enum { RESPONSE_DATE_SIZE = 32 };
 
 /* The Date header, written anew once a second. */
-static const char *response_date(void)
+const char *response_date(void)
 {
     static _Thread_local char text[RESPONSE_DATE_SIZE];
     static _Thread_local time_t written;

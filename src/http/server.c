@@ -82,6 +82,7 @@ static void server_head(struct http_request *request, const char *method, const 
     const char *reason;
     uint64_t length;
     request->head_done = true;
+    request->is_1_0 = strcmp(version, "HTTP/1.0") == 0;
     request_set_head(request, method);
     int status = framing_check(request, method, version, &reason);
     if (status != 0) {
@@ -115,6 +116,12 @@ static enum MHD_Result server_settle(struct http_request *request, bool wait)
 {
     pthread_mutex_lock(&request->lock);
     bool answered = request->response != NULL;
+    if (request->stream_over) {
+        pthread_mutex_unlock(&request->lock);
+        request->status = 200;
+        request->queued = true;
+        return MHD_NO;
+    }
     if (!answered && wait) {
         request->suspended = true;
         MHD_suspend_connection(request->connection);

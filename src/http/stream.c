@@ -2,19 +2,13 @@
 
 #include <string.h>
 
+/*
+ * DESIGN. A stream goes out on the connection's socket, beside libmicrohttpd, which meanwhile lets the connection sleep: it would use a
+ * large part of its memory for each. With TLS that cannot be; there libmicrohttpd reads the stream as it reads any body.
+ */
 enum { STREAM_WAITING_BYTES_MAX = 256 << 10, STREAM_BLOCK_BYTES = 512 };
 
-struct http_stream {
-    pthread_mutex_t lock;
-    struct http_loop *loop;
-    struct http_sleeper sleeper;
-    struct buffer waiting;
-    bool suspended, ended, closed;
-    void (*gone)(void *context);
-    void *context;
-};
-
-static void stream_free(struct http_stream *stream)
+void stream_free(struct http_stream *stream)
 {
     buffer_finish(&stream->waiting);
     pthread_mutex_destroy(&stream->lock);
@@ -67,15 +61,10 @@ static void stream_wake(struct http_stream *stream)
     }
 }
 
-struct http_stream *http_reply_stream(struct http_request *request, const char *content_type,
-                                      void (*gone)(void *context), void *context)
+static void stream_begin(struct http_stream *stream, struct http_request *request,
+                         const char *content_type)
 {
-    struct http_stream *stream = mem_alloc(sizeof(*stream));
-    pthread_mutex_init(&stream->lock, NULL);
-    stream->loop = request->loop;
     stream->sleeper.connection = request->connection;
-    stream->gone = gone;
-    stream->context = context;
     struct MHD_Response *answer = MHD_create_response_from_callback(
         MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read, stream, stream_closed);
     if (!answer)
@@ -84,6 +73,22 @@ struct http_stream *http_reply_stream(struct http_request *request, const char *
     MHD_add_response_header(answer, "Cache-Control", "no-store");
     response_add_headers(request, answer, false);
     response_hand_over(request, 200, answer);
+}
+
+struct http_stream *http_reply_stream(struct http_request *request, const char *content_type,
+                                      void (*gone)(void *context), void *context)
+{
+    struct http_stream *stream = mem_alloc(sizeof(*stream));
+    pthread_mutex_init(&stream->lock, NULL);
+    stream->loop = request->loop;
+    stream->gone = gone;
+    stream->context = context;
+    if (http_request_is_tls(request)) {
+        stream_begin(stream, request, content_type);
+    } else {
+        stream->request = request;
+        socket_stream_begin(stream, content_type);
+    }
     return stream;
 }
 
@@ -91,8 +96,11 @@ int http_stream_write(struct http_stream *stream, const void *bytes, size_t size
 {
     pthread_mutex_lock(&stream->lock);
     bool slow = stream->waiting.size > STREAM_WAITING_BYTES_MAX;
-    if (!slow && !stream->closed) {
-        buffer_append(&stream->waiting, bytes, size);
+    if (!slow && !stream->closed && size > 0) {
+        if (stream->request)
+            socket_stream_write(stream, bytes, size);
+        else
+            buffer_append(&stream->waiting, bytes, size);
         stream_wake(stream);
     }
     pthread_mutex_unlock(&stream->lock);
@@ -101,6 +109,10 @@ int http_stream_write(struct http_stream *stream, const void *bytes, size_t size
 
 void http_stream_end(struct http_stream *stream)
 {
+    if (stream->request) {
+        socket_stream_end(stream);
+        return;
+    }
     pthread_mutex_lock(&stream->lock);
     bool closed = stream->closed;
     stream->ended = true;

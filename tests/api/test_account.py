@@ -119,12 +119,14 @@ def test_waits_of_a_key(new_server, gate):
     theirs = other.create(image_urls=[f"{gate}/y.png"])
     until_processing(one, created["id"])
     stream = requests.get(f"{server.base}/v2/workflow/{created['id']}/events", headers={"X-Api-Key": one.key}, stream=True, timeout=60)
-    assert next(stream.iter_lines()).startswith(b"id: ")
+    lines = stream.iter_lines()
+    assert next(lines).startswith(b"id: ")
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         waits = [pool.submit(wait_when_there_is_room, one, created["id"]) for _ in range(2)]
         until = time.monotonic() + 30
         while one.request("GET", f"/v2/workflow/{created['id']}?wait=1").status_code != 429:
             assert time.monotonic() < until
+            time.sleep(0.2)
         answer = limited(one.request("GET", f"/v2/workflow/{created['id']}?wait=1"))
         assert "3 requests" in answer.json()["reason"]
         limited(one.request("GET", f"/v2/workflow/{created['id']}/events"))
@@ -136,8 +138,23 @@ def test_waits_of_a_key(new_server, gate):
         Gate.opened.set()
         assert {wait.result()["processing_status"] for wait in waits} == {"success"}
         assert theirs_waiting.result()["processing_status"] == "success"
-    stream.close()
+    assert b'"success"' in b"".join(lines)
     assert one.request("GET", f"/v2/workflow/{created['id']}?wait=1").status_code == 200
+
+
+def test_a_listener_that_leaves_makes_room(new_server, gate):
+    server = new_server("--waits-per-key", "1")
+    customer = Customer(server)
+    created = customer.create(image_urls=[f"{gate}/x.png"])
+    for _ in range(5):
+        until = time.monotonic() + 10
+        while (stream := requests.get(f"{server.base}/v2/workflow/{created['id']}/events", headers={"X-Api-Key": customer.key},
+                                      stream=True, timeout=60)).status_code != 200:
+            assert stream.status_code == 429 and time.monotonic() < until
+            time.sleep(0.02)
+        lines = stream.iter_lines()
+        assert next(lines).startswith(b"id: ")
+        stream.close()
 
 
 def test_workflows_in_flight(new_server, gate):

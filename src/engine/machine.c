@@ -64,7 +64,8 @@ enum machine_task_event machine_after_failure(const struct plan_step_info *step,
     int attempts = step->retry.max_attempts;
     bool infrastructure =
         code == ERR_WORKER_CRASHED || code == ERR_FETCH_FAILED || code == ERR_STORAGE;
-    if (infrastructure && attempts < MACHINE_ATTEMPTS_MIN)
+    bool is_child = step->type->place == STEP_PLACE_ENGINE; /* whose own steps were tried again */
+    if (infrastructure && !is_child && attempts < MACHINE_ATTEMPTS_MIN)
         attempts = MACHINE_ATTEMPTS_MIN;
     if (err_retryable(code) && attempt < attempts) {
         double delay_s = step->retry.delay_s * pow(step->retry.backoff, attempt - 1);

@@ -93,13 +93,27 @@ static void test_what_follows_a_failure(void **state)
         {100, 90, false, ERR_TIMEOUT, MACHINE_TASK_RETRY, 3600}, /* bounded */
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct plan_step_info step = {.retry = {cases[i].max_attempts, 2, 3},
+        const struct plan_step_info step = {.type = step_type_find("chat"),
+                                            .retry = {cases[i].max_attempts, 2, 3},
                                             .continue_on_error = cases[i].quiet};
         double delay_s = 0;
         assert_int_equal(machine_after_failure(&step, cases[i].attempt, cases[i].code, &delay_s),
                          cases[i].event);
         assert_true(delay_s == cases[i].delay_s);
     }
+}
+
+/* The steps of a child run were tried again already; only what the template asks for comes on top. */
+static void test_a_child_is_not_run_again_by_itself(void **state)
+{
+    (void)state;
+    double delay_s = 0;
+    struct plan_step_info step = {.type = step_type_find("each_workflow"), .retry = {1, 2, 3}};
+    assert_int_equal(machine_after_failure(&step, 1, ERR_FETCH_FAILED, &delay_s),
+                     MACHINE_TASK_GIVE_UP);
+    step.retry.max_attempts = 2;
+    assert_int_equal(machine_after_failure(&step, 1, ERR_FETCH_FAILED, &delay_s),
+                     MACHINE_TASK_RETRY);
 }
 
 /* 5 s first, always longer, about a day in all, then no more. */
@@ -131,6 +145,7 @@ int main(void)
         cmocka_unit_test(test_every_end_settles_or_releases),
         cmocka_unit_test(test_tasks_leave_ready_only),
         cmocka_unit_test(test_what_follows_a_failure),
+        cmocka_unit_test(test_a_child_is_not_run_again_by_itself),
         cmocka_unit_test(test_pauses_of_webhooks_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

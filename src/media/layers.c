@@ -86,14 +86,18 @@ static json_t *layers_meta(const struct layers *layers)
     json_t *colours = json_array();
     for (size_t i = 0; i < layers->colour_count; i++)
         json_array_append_new(colours, three(layers->colours[i]));
-    return json_pack(
-        "{s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:s, s:o, s:o, s:o, s:I}",
-        "version", 1, "width", layers->width, "height", layers->height, "margin", layers->margin,
-        "near_m", layers->near_m, "far_m", layers->far_m, "subject_m", layers->subject_m, "focus_x",
-        layers->focus_x, "focus_y", layers->focus_y, "vignette", (double)layers->vignette, "grain",
-        (double)layers->grain, "scene", layers->scene, "variant", layers->variant, "particles",
-        particles, "light", three(layers->light), "colours", colours, "seed",
-        (json_int_t)layers->seed);
+    json_t *face = layers->face_width > 0 ? json_pack("[f,f,f,f]", layers->face_x, layers->face_y,
+                                                      layers->face_width, layers->face_height)
+                                          : json_null();
+    return json_pack("{s:o, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:s, s:o, "
+                     "s:o, s:o, s:I}",
+                     "face", face, "version", 1, "width", layers->width, "height", layers->height,
+                     "margin", layers->margin, "near_m", layers->near_m, "far_m", layers->far_m,
+                     "subject_m", layers->subject_m, "focus_x", layers->focus_x, "focus_y",
+                     layers->focus_y, "vignette", (double)layers->vignette, "grain",
+                     (double)layers->grain, "scene", layers->scene, "variant", layers->variant,
+                     "particles", particles, "light", three(layers->light), "colours", colours,
+                     "seed", (json_int_t)layers->seed);
 }
 
 static int append_picture(struct buffer *b, const char type[4], const struct picture *picture,
@@ -239,6 +243,22 @@ static bool read_lists(const json_t *meta, struct layers *layers)
     return true;
 }
 
+/* None is fine; one that is given lies about the picture. */
+static bool read_face(const json_t *array, struct layers *layers)
+{
+    double *const values[4] = {&layers->face_x, &layers->face_y, &layers->face_width,
+                               &layers->face_height};
+    if (!json_is_array(array))
+        return array == NULL || json_is_null(array);
+    for (size_t i = 0; i < 4; i++) {
+        const json_t *value = json_array_get(array, i);
+        *values[i] = json_number_value(value);
+        if (!json_is_number(value) || !(*values[i] >= (i < 2 ? -8192 : 1) && *values[i] <= 8192))
+            return false;
+    }
+    return true;
+}
+
 bool layers_read_meta(const uint8_t *json, size_t size, struct layers *layers)
 {
     CLEANUP(json) json_t *meta = NULL;
@@ -258,7 +278,8 @@ bool layers_read_meta(const uint8_t *json, size_t size, struct layers *layers)
         !read_number_in(meta, "grain", 0, 1, &grain) ||
         !read_number_in(meta, "seed", 0, 4294967295.0, &seed) ||
         !read_name(meta, "scene", layers->scene) || !read_name(meta, "variant", layers->variant) ||
-        !read_colour(json_object_get(meta, "light"), layers->light))
+        !read_colour(json_object_get(meta, "light"), layers->light) ||
+        !read_face(json_object_get(meta, "face"), layers))
         return false;
     layers->width = (int)width;
     layers->height = (int)height;

@@ -27,7 +27,7 @@ struct layers {
     double near_m, far_m;    /* of `depth` */
     double subject_m;        /* distance of the subject */
     double focus_x, focus_y; /* 0..1 of the picture: what the camera turns around */
-    /* The largest face, pixels of the picture; width 0 when there is none. Not kept in a file. */
+    /* The largest face, pixels of the picture; width 0 when there is none. */
     double face_x, face_y, face_width, face_height;
     float vignette, grain;                                 /* 0..1 strengths */
     char scene[LAYERS_NAME_MAX], variant[LAYERS_NAME_MAX]; /* "" when derived from a photo */

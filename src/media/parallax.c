@@ -364,6 +364,19 @@ static void shot_particle(const struct shot *shot, struct particle_mark *mark)
     mark->radius *= scale;
 }
 
+/* A face is the calmest spot: what flies before it fades. */
+static void spare_face(const struct layers *info, struct particle_mark *mark)
+{
+    if (mark->nearness <= 1 || info->face_width <= 0)
+        return;
+    float height = (float)info->height, radius = mark->radius * height;
+    float u = mark->x * height - (float)(info->face_x + info->face_width / 2);
+    float v = mark->y * height - (float)(info->face_y + info->face_height / 2);
+    u /= (float)info->face_width * 0.5f + radius;
+    v /= (float)info->face_height * 0.5f + radius;
+    mark->opacity *= raster_smoothstep(0.9f, 1.3f, sqrtf(u * u + v * v));
+}
+
 /* Where everything in the air is in this frame. */
 static void shot_place_marks(const struct shot *shot)
 {
@@ -378,6 +391,7 @@ static void shot_place_marks(const struct shot *shot)
             *mark = (struct particle_mark){0};
             kind->place(&air, n, shot->phase, mark);
             shot_particle(shot, mark);
+            spare_face(&p->info, mark);
         }
     }
 }

@@ -169,6 +169,35 @@ static struct layers *layers_of(struct host *host)
     return layers;
 }
 
+/* Confetti flies before the person, but not before the face, which the layers of the file know. */
+static void test_confetti(void **state)
+{
+    (void)state;
+    struct picture *pictures[2];
+    struct layers *layers CLEANUP(layers) = NULL;
+    for (int i = 0; i < 2; i++) {
+        char hints[64];
+        snprintf(hints, sizeof(hints), "{'scene':'stadium','weather':'%s'}",
+                 i == 0 ? "confetti" : "clear");
+        struct host *host CLEANUP(host) = make(photo, "'aspect_ratio':'9:16'", hints, 2);
+        pictures[i] = picture_of(host, 0);
+        if (i == 0)
+            layers = layers_of(host);
+    }
+    assert_true(layers->face_width > 150 && layers->face_height > 150);
+    struct picture *faces[2];
+    for (int i = 0; i < 2; i++)
+        faces[i] = image_crop(pictures[i], (int)layers->face_x, (int)layers->face_y,
+                              (int)layers->face_width, (int)layers->face_height);
+    double face = difference_of(faces[0], faces[1]), all = difference_of(pictures[0], pictures[1]);
+    if (face > 0.4 || all < 0.8)
+        fail_msg("%.2f in the face, %.2f in the picture", face, all);
+    for (int i = 0; i < 2; i++) {
+        picture_free(faces[i]);
+        picture_free(pictures[i]);
+    }
+}
+
 static void test_moods(void **state)
 {
     (void)state;
@@ -551,10 +580,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_sizes),        cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_quantity),     cmocka_unit_test(test_scenes),
         cmocka_unit_test(test_words_choose), cmocka_unit_test(test_moods),
-        cmocka_unit_test(test_no_halo),      cmocka_unit_test(test_nobody),
-        cmocka_unit_test(test_thing),        cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_faults),       cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_in_jail),
+        cmocka_unit_test(test_confetti),     cmocka_unit_test(test_no_halo),
+        cmocka_unit_test(test_nobody),       cmocka_unit_test(test_thing),
+        cmocka_unit_test(test_missing),      cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_cancel),       cmocka_unit_test(test_in_jail),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

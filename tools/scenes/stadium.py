@@ -54,7 +54,7 @@ VARIANTS = {
         "rim_light": {"direction": [0.60, 0.55, -0.58], "colour": [1.0, 0.86, 0.62], "strength": 1.2},
         "ambient": {"colour": [0.62, 0.66, 0.66], "strength": 0.38},
         "haze": {"colour": [0.16, 0.13, 0.12], "amount": 0.3, "start_m": 18, "end_m": 278},
-        "air": {"colour": [0.24, 0.17, 0.12], "amount": 0.45, "metres": 130},
+        "air": {"colour": [0.13, 0.10, 0.09], "amount": 0.30, "metres": 150},
         "grade": {"exposure": 0.05, "contrast": 1.08, "saturation": 1.06, "shadows": [0.98, 0.98, 1.03],
                   "highlights": [1.05, 1.0, 0.93]},
         "particles": [{"kind": "confetti", "amount": 0.9}, {"kind": "bokeh", "amount": 0.25}],

@@ -104,10 +104,10 @@ static int check_result_blobs(struct check *check, const char *workflow_id, cons
     const json_t *result;
     json_array_foreach(results, index, result)
     {
-        CLEANUP(db_rows) struct db_rows rows;
         const char *blob = json_member_string(result, "blob");
         if (!blob)
             continue;
+        CLEANUP(db_rows) struct db_rows rows;
         int rc = db_query(check->db, QUERY_CHECK_BLOB_USED,
                           DB_VALUES(DB_TEXT(workflow_id), DB_TEXT(blob)), &rows, err);
         if (rc < 0)

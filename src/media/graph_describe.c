@@ -113,8 +113,12 @@ static void graph_append_scale(struct buffer *text, const struct video_source *s
     buffer_append_text(text, ",format=yuv420p,");
 }
 
-static void graph_append_rate(struct buffer *text, AVRational rate)
+/* Both fields of a picture become one whole picture. */
+static void graph_append_rate(struct buffer *text, const struct video_source *source,
+                              AVRational rate)
 {
+    if (source->interlaced)
+        buffer_append_text(text, "bwdif=mode=send_frame:deint=all,");
     buffer_printf(text, "fps=fps=%d/%d:start_time=0:round=near,", rate.num, rate.den);
 }
 
@@ -139,12 +143,15 @@ static void graph_append_upright(struct buffer *text, const struct video_source 
 
 void graph_append_picture(struct buffer *text, const struct video_source *source, AVRational rate)
 {
-    graph_append_rate(text, rate);
+    graph_append_rate(text, source, rate);
     graph_append_upright(text, source);
 }
 
 void graph_append_rgb(struct buffer *text, const struct video_source *source)
 {
+    if (source->interlaced) /* nothing is remembered from picture to picture: one field has to do */
+        buffer_printf(text, "field=type=top,scale=%d:%d:flags=bicubic+accurate_rnd+bitexact,",
+                      source->coded_width, source->coded_height);
     graph_append_upright(text, source);
     buffer_append_text(text, ",scale=flags=bicubic+full_chroma_int+accurate_rnd+bitexact:"
                              "in_color_matrix=bt709:in_range=limited:out_range=full,format=rgb24");
@@ -166,7 +173,7 @@ void graph_append_picture_in(struct buffer *text, const struct video_source *sou
         scaled_height = scaled_height > height ? height : scaled_height < 2 ? 2 : scaled_height;
     }
     bool sideways = source->quarter_turns % 2 == 1;
-    graph_append_rate(text, rate);
+    graph_append_rate(text, source, rate);
     graph_append_scale(text, source, sideways ? scaled_height : scaled_width,
                        sideways ? scaled_width : scaled_height);
     graph_append_turn(text, source);

@@ -231,6 +231,8 @@ static AVRational video_source_constant_rate(const struct video_source *source)
 static int video_source_set_picture(struct video_source *source, struct err *err)
 {
     const AVFrame *frame = source->first;
+    source->interlaced =
+        frame->interlaced_frame || source->stream->codecpar->field_order > AV_FIELD_PROGRESSIVE;
     source->coded_width = frame->width;
     source->coded_height = frame->height;
     double width = frame->width, height = frame->height;

@@ -30,6 +30,7 @@ struct video_source {
     /* Facts, after opening. Video: size as coded and as it is to be seen (upright, square pixels,
      * even). */
     int coded_width, coded_height, width, height;
+    bool interlaced;
     int quarter_turns;     /* clockwise, to be applied; with the matrix below */
     const int32_t *matrix; /* NULL when upright */
     AVRational rate;       /* constant frame rate that the results get, 1 to 60 */

@@ -70,6 +70,20 @@ def odd():
            "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc", "hdr.mp4")
 
 
+def rare():
+    # a white bar that moves by 4 pixels from field to field
+    ffmpeg("-f", "lavfi", "-i", "color=c=black:s=320x240:r=50:d=1", "-f", "lavfi", "-i", "color=c=white:s=40x240:r=50:d=1",
+           "-filter_complex", "[0][1]overlay=x=n*4:y=0,tinterlace=interleave_top,fieldorder=tff", "-flags", "+ildct+ilme", "-c:v",
+           "libx264", "-x264-params", "tff=1", "-crf", "12", "-pix_fmt", "yuv420p", *BT709, "interlaced.mp4")
+    ffmpeg(*color("red", "320x240", 25, "0.04"), *H264, *BT709, "instant.mp4")
+    # begins within a group of pictures: an edit list hides what comes before
+    ffmpeg("-i", "three.mp4", "-c:v", "libx264", "-g", "100", "-crf", "12", *BT709, "-pix_fmt", "yuv420p", "one_group.mp4")
+    ffmpeg("-ss", "1.4", "-i", "one_group.mp4", "-c", "copy", "edited.mp4")
+    ffmpeg("-i", "green.mp4", "-c", "copy", "-movflags", "use_metadata_tags", "-metadata", "location=+48.137+011.575/",
+           "-metadata", "com.apple.quicktime.model=SecretPhone", "-metadata", "artist=SecretName", "-metadata:s:v",
+           "handler_name=SecretHandler", "-metadata", "creation_time=2021-05-06T07:08:09Z", "private.mp4")
+
+
 def sound():
     ffmpeg("-i", "red.mp4", *sine(440, 2, "-20dB"), "-map", "0:v", "-map", "1:a", "-c:v", "copy",
            "-c:a", "aac", "-ac", "1", "quiet_mono.mp4")
@@ -126,6 +140,7 @@ def main():
     os.chdir(directory)
     plain()
     odd()
+    rare()
     sound()
     tones()
     hostile()

@@ -595,6 +595,79 @@ static void test_grid_modes(void **state)
     runner_repeats("tile_grid_videos", "{'video_urls':['%blue.mp4','%short.mp4']}");
 }
 
+/* --- rare input --- */
+
+/* How many pixels of a column change from one row to the next: lines of fields that do not fit show as a comb. */
+static int comb_teeth(const struct judge_frames *frames, int frame, int x)
+{
+    int teeth = 0;
+    for (int y = 1; y < frames->height; y++)
+        teeth +=
+            abs(judge_pixel(frames, frame, x, y)[1] - judge_pixel(frames, frame, x, y - 1)[1]) > 60;
+    return teeth;
+}
+
+static void test_interlaced(void **state)
+{
+    (void)state;
+    struct judge_facts facts;
+    struct host *host CLEANUP(host) =
+        runner_video("publish_video_with_logo", "{'video_url':'%interlaced.mp4'}", &facts);
+    assert_true(fabs(facts.rate - 25) < 0.01);
+    struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
+    for (int x = 0; x < 320; x += 2)
+        assert_true(comb_teeth(&frames, 12, x) < 12);
+    struct host *stills CLEANUP(host) =
+        runner_run("publish_frames_with_logo", "{'video_url':'%interlaced.mp4','count':1}");
+    struct picture *still CLEANUP(picture) = NULL;
+    OK(image_load(stills->run.outputs[0].fd, "still", 0, 0, false, &still, &fault));
+    const struct judge_frames one = {still->width, still->height, 1, still->pixels, NULL, 0};
+    for (int x = 0; x < 320; x += 2)
+        assert_true(comb_teeth(&one, 0, x) < 12);
+}
+
+static void test_edges_of_time(void **state)
+{
+    (void)state;
+    struct judge_facts facts;
+    struct host *instant CLEANUP(host) =
+        runner_video("overlay_logo", "{'video_url':'%instant.mp4','logo_url':'@logo.png'}", &facts);
+    assert_int_equal(facts.frames, 1);
+    struct host *edited CLEANUP(host) =
+        runner_video("overlay_logo", "{'video_url':'%edited.mp4','logo_url':'@logo.png'}", &facts);
+    struct judge_frames frames CLEANUP(judge_frames) = runner_decode(edited);
+    judge_color(&frames, 0, 160, 90, 0x00ff00); /* from 1.4 s on */
+    assert_in_range(facts.frames, 39, 41);
+    judge_color(&frames, 20, 160, 90, 0x0000fe);
+    struct host *unsized CLEANUP(host) =
+        runner_video("publish_video_with_logo", "{'video_url':'%unsized.webm'}", &facts);
+    assert_int_equal(facts.frames, 48);
+}
+
+/* Where, when, by whom and with what a video was taken stays with its owner. */
+static void test_nothing_private(void **state)
+{
+    (void)state;
+    static const char *const steps[][2] = {
+        {"overlay_logo", "{'video_url':'%private.mp4','logo_url':'@logo.png'}"},
+        {"publish_video_with_logo", "{'video_url':'%private.mp4'}"},
+        {"tile_grid_videos", "{'video_urls':['%private.mp4','%private.mp4']}"},
+        {"overlay_video", "{'video_url':'%private.mp4','overlay_url':'%private.mp4'}"},
+        {"video_audio_merge", "{'video_url':'%private.mp4','audio_url':'%private.mp4'}"},
+        {"publish_frames_with_logo", "{'video_url':'%private.mp4','count':1}"},
+    };
+    static const char *const words[] = {"Secret", "48.137", "quicktime.model", "2021-05-06"};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct host *host CLEANUP(host) = runner_run(steps[i][0], steps[i][1]);
+        size_t size;
+        const void *bytes = host_output_bytes(host, 0, &size);
+        for (size_t j = 0; j < sizeof(words) / sizeof(words[0]); j++) {
+            if (memmem(bytes, size, words[j], strlen(words[j])))
+                fail_msg("%s gives away \"%s\"", steps[i][0], words[j]);
+        }
+    }
+}
+
 /* --- bad input --- */
 
 static void test_bad_videos(void **state)
@@ -655,6 +728,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_frames),
         cmocka_unit_test(test_grid),
         cmocka_unit_test(test_grid_modes),
+        cmocka_unit_test(test_interlaced),
+        cmocka_unit_test(test_edges_of_time),
+        cmocka_unit_test(test_nothing_private),
         cmocka_unit_test(test_bad_videos),
     };
     return cmocka_run_group_tests(tests, make_inputs, remove_inputs);

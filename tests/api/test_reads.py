@@ -5,25 +5,32 @@ import pytest
 import requests
 
 from conftest import ROOT
+from test_lifecycle import Customer
 
 CATALOG = sorted(path.stem for path in (ROOT / "catalog").glob("*.json"))
 SUMMARY = {"template_id", "label", "description", "category", "inputs", "credits", "options", "thumbnails", "version", "user_designed"}
 
 
-def templates(server, **query):
-    answer = server.request("GET", "/v2/workflow/templates", params=query)
+@pytest.fixture(scope="module")
+def reader(server):
+    """A customer who has saved no templates."""
+    return Customer(server)
+
+
+def templates(reader, **query):
+    answer = reader.request("GET", "/v2/workflow/templates", params=query)
     assert answer.status_code == 200, answer.text
     body = answer.json()
     assert set(body) == {"detail", "workflow_templates", "count"} and body["count"] == len(body["workflow_templates"])
     return body
 
 
-def ids(server, **query):
-    return [row["template_id"] for row in templates(server, **query)["workflow_templates"]]
+def ids(reader, **query):
+    return [row["template_id"] for row in templates(reader, **query)["workflow_templates"]]
 
 
-def test_all_templates_ordered_by_id(server):
-    body = templates(server)
+def test_all_templates_ordered_by_id(reader):
+    body = templates(reader)
     assert body["detail"] is False
     assert [row["template_id"] for row in body["workflow_templates"]] == CATALOG
     for row in body["workflow_templates"]:
@@ -34,29 +41,29 @@ def test_all_templates_ordered_by_id(server):
 
 
 @pytest.mark.parametrize("value,detail", [("true", True), ("1", True), ("TRUE", True), ("yes", True), ("false", False), ("0", False), ("no", False)])
-def test_detail_adds_options_steps_and_outputs(server, value, detail):
-    body = templates(server, detail=value)
+def test_detail_adds_options_steps_and_outputs(reader, value, detail):
+    body = templates(reader, detail=value)
     assert body["detail"] is detail
     for row in body["workflow_templates"]:
         assert set(row) == SUMMARY | ({"available_options", "steps", "outputs"} if detail else set())
 
 
-def test_category_selects(server):
-    categories = {row["category"] for row in templates(server)["workflow_templates"]}
+def test_category_selects(reader):
+    categories = {row["category"] for row in templates(reader)["workflow_templates"]}
     assert len(categories) > 1
     found = []
     for category in categories:
-        found += ids(server, category=category)
+        found += ids(reader, category=category)
     assert sorted(found) == CATALOG
-    assert ids(server, category="nope") == [] and ids(server, category="") == CATALOG
+    assert ids(reader, category="nope") == [] and ids(reader, category="") == CATALOG
 
 
-def test_template_ids_select(server):
-    assert ids(server, template_ids="vim_arctic,vim_wc26_team") == ["vim_arctic", "vim_wc26_team"]
-    assert ids(server, template_ids=["vim_wc26_team", "vim_arctic"]) == ["vim_arctic", "vim_wc26_team"]
-    assert ids(server, template_ids=["vim_arctic,vim_wc26_team", "vim_sketch_me"]) == ["vim_arctic", "vim_sketch_me", "vim_wc26_team"]
-    assert ids(server, template_ids="vim_arctic,,nope,") == ["vim_arctic"] and ids(server, template_ids="nope") == []
-    assert ids(server, template_ids="vim_arctic", category="sport") == []
+def test_template_ids_select(reader):
+    assert ids(reader, template_ids="vim_arctic,vim_wc26_team") == ["vim_arctic", "vim_wc26_team"]
+    assert ids(reader, template_ids=["vim_wc26_team", "vim_arctic"]) == ["vim_arctic", "vim_wc26_team"]
+    assert ids(reader, template_ids=["vim_arctic,vim_wc26_team", "vim_sketch_me"]) == ["vim_arctic", "vim_sketch_me", "vim_wc26_team"]
+    assert ids(reader, template_ids="vim_arctic,,nope,") == ["vim_arctic"] and ids(reader, template_ids="nope") == []
+    assert ids(reader, template_ids="vim_arctic", category="sport") == []
 
 
 def test_health_and_ready(server):

@@ -21,6 +21,7 @@ static const struct check_rule check_rules[] = {
     {QUERY_CHECK_CHARGE, "workflow",
      "Its movements do not sum to what it has cost, or has reserved."},
     {QUERY_CHECK_SETTLED, "workflow", "It is not settled exactly when it has succeeded, once."},
+    {QUERY_CHECK_STORAGE, "customer", "What it stores is not the sum of its files."},
     {QUERY_CHECK_STATUS, "workflow", "Its status, progress and times contradict each other."},
     {QUERY_CHECK_RESULT, "workflow", "It has ended without its result or its error."},
     {QUERY_CHECK_TASKS, "workflow", "It has ended, but a step of it has not."},

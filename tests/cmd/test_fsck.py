@@ -63,6 +63,8 @@ TAMPERINGS = [
     ("UPDATE ledger SET kind = 'gift' WHERE sequence = 2", "ledger row", "No movement of this kind"),
     ("UPDATE workflows SET used_credits = 1 WHERE status = 2", "workflow", "do not sum to what it has cost"),
     ("UPDATE ledger SET workflow_id = 'x' WHERE kind = 'settle'", "workflow", "settled exactly when"),
+    ("UPDATE customers SET storage_bytes = storage_bytes - 1", "customer", "not the sum of its files"),
+    ("UPDATE workflow_blobs SET size = size + 1 WHERE size > 0", "file owner", "another size"),
     ("UPDATE workflows SET progress = 50 WHERE status = 2", "workflow", "contradict each other"),
     ("UPDATE workflows SET status = 9 WHERE status = 4", "workflow", "contradict each other"),
     ("UPDATE workflows SET status = 1 WHERE status = 2", "workflow", "contradict each other"),

@@ -166,7 +166,7 @@ static void engine_hold_over(struct engine *engine, struct timer *timer)
     (void)timer; /* the loop takes what waits */
 }
 
-static int engine_cancel_run(struct engine *engine, const char *id)
+int engine_cancel_run(struct engine *engine, const char *id)
 {
     int rc = run_find(engine, id) ? 0 : run_begin(engine, id);
     struct run *run = run_find(engine, id);

@@ -362,6 +362,8 @@ struct engine {
     bool net_ready;              /* under count_lock */
 };
 
+/* Stops a workflow, which is taken into memory for that. ERR_STORAGE when the store cannot be read now. */
+int engine_cancel_run(struct engine *engine, const char *id);
 /* Takes waiting runs into memory as far as there is room. */
 void engine_take_waiting(struct engine *engine);
 

@@ -161,12 +161,13 @@ static void nested_deliver_created(struct engine *engine, struct letter *letter)
     struct task *task = created->task;
     struct run *run = task->run;
     bool there = created->rc == 0 || created->rc == ERR_EXISTS;
+    /* One that nobody wants is cancelled here and now: a letter could come after a retry has taken it up again. */
     task->child_found |= created->rc == ERR_EXISTS;
     if (nested_is_wanted(task, created->attempt) && there)
         nested_attach(task);
     else if (nested_is_wanted(task, created->attempt))
         task_fail(task, &created->err);
-    else if (there)
+    else if (there && !engine->stopping && engine_cancel_run(engine, created->id) < 0)
         engine_cancel(engine, created->id);
     free(created);
     run_unreference(run);

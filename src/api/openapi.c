@@ -88,6 +88,16 @@ static const struct {
 #undef ERR
 };
 
+enum { OPENAPI_WORD_MAX = 16 };
+
+/* A method or a place, as the document writes them. */
+static void openapi_lower(const char *word, char ret_lower[OPENAPI_WORD_MAX])
+{
+    snprintf(ret_lower, OPENAPI_WORD_MAX, "%s", word);
+    for (char *at = ret_lower; *at; at++)
+        *at = (char)tolower((unsigned char)*at);
+}
+
 static bool openapi_is_of(const struct openapi_endpoint *endpoint, const char *noun,
                           const char *verb)
 {
@@ -208,11 +218,8 @@ static json_t *openapi_responses(const struct openapi_endpoint *endpoint)
 static json_t *openapi_parameter(const char *place, const char *name, json_t *schema,
                                  const char *doc)
 {
-    char lower[8];
-    size_t length = 0;
-    for (; length < sizeof(lower) - 1 && place[length]; length++)
-        lower[length] = (char)tolower((unsigned char)place[length]);
-    lower[length] = '\0';
+    char lower[OPENAPI_WORD_MAX];
+    openapi_lower(place, lower);
     return json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", name, "in", lower, "required",
                      strcmp(place, "PATH") == 0, "description", doc, "schema", schema);
 }
@@ -308,11 +315,8 @@ static json_t *openapi_paths(void)
     json_t *paths = json_object();
     for (size_t i = 0; i < TABLE_SIZE(openapi_endpoints); i++) {
         const struct openapi_endpoint *endpoint = &openapi_endpoints[i];
-        char method[8];
-        size_t length = 0;
-        for (; length < sizeof(method) - 1 && endpoint->method[length]; length++)
-            method[length] = (char)tolower((unsigned char)endpoint->method[length]);
-        method[length] = '\0';
+        char method[OPENAPI_WORD_MAX];
+        openapi_lower(endpoint->method, method);
         json_t *path = json_object_get(paths, endpoint->path);
         if (!path) {
             path = json_object();

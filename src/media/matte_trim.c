@@ -32,7 +32,7 @@ static size_t shade_of(const float *rgb)
     int light = (int)raster_clamp(luma * LUMAS, 0, LUMAS - 1);
     int blue = (int)raster_clamp((rgb[2] - luma) * 0.5f / width + CHROMAS / 2, 0, CHROMAS - 1);
     int red = (int)raster_clamp((rgb[0] - luma) * 0.625f / width + CHROMAS / 2, 0, CHROMAS - 1);
-    return (size_t)((light * CHROMAS + blue) * CHROMAS + red);
+    return ((size_t)light * CHROMAS + (size_t)blue) * CHROMAS + (size_t)red;
 }
 
 static size_t cell_of(const struct raster *mask, int x, int y)

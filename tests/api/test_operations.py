@@ -11,7 +11,7 @@ import time
 import pytest
 import requests
 
-from conftest import PHOTOS, REELD
+from conftest import PHOTOS, REELD, Server
 
 CHAT = {"id": "talk", "label": "Talk", "description": "d", "category": "c", "inputs": [], "credits": {"image": 1},
         "available_options": [{"key": "topic", "component": "text", "default": "rain"}],
@@ -111,10 +111,18 @@ def test_metrics_with_a_key_of_their_own(new_server):
 # --- logs ---
 
 
-def test_log_of_a_workflow_says_what_its_steps_did(server):
-    save(server, CHAT)
-    done = server.run("talk")
-    lines = lines_of(server, done["id"])
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory):
+    """With templates of its own, which the lists of the shared one are not to show."""
+    running = Server(tmp_path_factory.mktemp("mine") / "data").start()
+    yield running
+    assert running.stop() == 0
+
+
+def test_log_of_a_workflow_says_what_its_steps_did(mine):
+    save(mine, CHAT)
+    done = mine.run("talk")
+    lines = lines_of(mine, done["id"])
     assert lines[0] == ("info", None, "The workflow was accepted.") and lines[1] == ("info", None, "The workflow began.")
     assert ("info", "first", "The step began.") in lines
     assert any(level == "info" and step == "first" and re.match(r"The step is done after [\d.]+ s\.", text)
@@ -123,38 +131,38 @@ def test_log_of_a_workflow_says_what_its_steps_did(server):
     assert lines[-1] == ("info", None, "The workflow ended with success.")
 
 
-def test_log_of_a_failure_says_why(server):
-    done = server.run("vim_grid2images", {}, ["data:image/png;base64,AAAA"])
-    lines = lines_of(server, done["id"])
+def test_log_of_a_failure_says_why(mine):
+    done = mine.run("vim_grid2images", {}, ["data:image/png;base64,AAAA"])
+    lines = lines_of(mine, done["id"])
     assert ("error", done["error"]["step_id"], done["error"]["message"]) in lines
     assert lines[-1] == ("error", None, f"The workflow failed: {done['error']['message']}")
 
 
-def test_log_tells_of_attempts_that_failed(server, tmp_path):
-    save(server, {**SLOW, "id": "stubborn", "steps": [
+def test_log_tells_of_attempts_that_failed(mine):
+    save(mine, {**SLOW, "id": "stubborn", "steps": [
         {"id": "cut", "flow": "split_grid_images", "params": {"image_url": "{{options.photo}}", "grid_pattern": "1x1"},
          "retry": {"max_attempts": 2, "delay_s": 0.1}}], "outputs": [{"step": "cut"}]})
-    done = server.run("stubborn", {"photo": "http://127.0.0.1:9/none.png"})
+    done = mine.run("stubborn", {"photo": "http://127.0.0.1:9/none.png"})
     assert done["processing_status"] == "fail" and done["error"]["code"] == "FETCH_FAILED"
-    warnings = [text for level, step, text in lines_of(server, done["id"]) if level == "warning" and step == "cut"]
+    warnings = [text for level, step, text in lines_of(mine, done["id"]) if level == "warning" and step == "cut"]
     assert len(warnings) == 2 and "Attempt 2 follows" in warnings[0] and "Attempt 3 follows" in warnings[1]
 
 
-def test_log_has_what_a_step_said(server):
+def test_log_has_what_a_step_said(mine):
     """A picture in which nobody is to be found is told to whoever asks why it looks as it does."""
-    photo = server.upload(PHOTOS / "coffee.png")["url"]
-    done = server.run("vim_arctic", {"pipeline_mode": "image"}, [photo])
-    lines = lines_of(server, done["id"])
+    photo = mine.upload(PHOTOS / "coffee.png")["url"]
+    done = mine.run("vim_arctic", {"pipeline_mode": "image"}, [photo])
+    lines = lines_of(mine, done["id"])
     began = [index for index, line in enumerate(lines) if line[2] == "The step began."]
     ended = [index for index, line in enumerate(lines) if line[2].startswith("The step is done")]
     assert ended and any(level == "info" and step for level, step, _ in lines[began[0] + 1:ended[-1]]), lines
 
 
-def test_log_is_the_customers_own(server):
-    save(server, CHAT)
-    done = server.run("talk")
-    other = json.loads(server.command("key", "create", "--customer", "curious", "--json").stdout)["key"]
-    answer = requests.get(f"{server.base}/v2/workflow/{done['id']}/logs", headers={"X-Api-Key": other}, timeout=30)
+def test_log_is_the_customers_own(mine):
+    save(mine, CHAT)
+    done = mine.run("talk")
+    other = json.loads(mine.command("key", "create", "--customer", "curious", "--json").stdout)["key"]
+    answer = requests.get(f"{mine.base}/v2/workflow/{done['id']}/logs", headers={"X-Api-Key": other}, timeout=30)
     assert answer.status_code == 404 and answer.json() == {"message": "NOT_FOUND"}
 
 

@@ -223,8 +223,8 @@ static void test_references_have_a_form(void **state)
         "HTTPS://a.example:8443/p?q=1#f",
         "http://[::1]:80/",
         "http://1.2.3.4/",
-        "https://b\xC3\xBC"
-        "cher.example/",
+        ("https://b\xC3\xBC"
+         "cher.example/"),
         "data:,x",
         "DATA:image/png;base64,AAAA",
     };

@@ -29,6 +29,7 @@ typedef uint8_t lanes16x8 __attribute__((vector_size(16)));
 typedef uint8_t lanes32x8 __attribute__((vector_size(32)));
 typedef int16_t lanes16x16 __attribute__((vector_size(32)));
 typedef uint16_t lanes16u16 __attribute__((vector_size(32)));
+typedef uint16_t words16x16 __attribute__((vector_size(32)));
 typedef int32_t lanes8x32 __attribute__((vector_size(32)));
 typedef uint8_t lanes8x8 __attribute__((vector_size(8)));
 typedef int32_t lanes4x32 __attribute__((vector_size(16)));
@@ -218,10 +219,10 @@ ROWS_INLINE void block_y(const lanes8x32 *pixels, uint8_t *to)
 {
     lanes8x32 red_blue = *pixels & 0x00ff00ff, green = *pixels >> 8 & 255;
     red_blue =
-        (lanes8x32)((lanes16x16)red_blue * (lanes16x16){Y_RED, Y_BLUE, Y_RED, Y_BLUE, Y_RED, Y_BLUE,
+        (lanes8x32)((words16x16)red_blue * (words16x16){Y_RED, Y_BLUE, Y_RED, Y_BLUE, Y_RED, Y_BLUE,
                                                         Y_RED, Y_BLUE, Y_RED, Y_BLUE, Y_RED, Y_BLUE,
                                                         Y_RED, Y_BLUE, Y_RED, Y_BLUE});
-    green = (lanes8x32)((lanes16x16)green * (int16_t)Y_GREEN);
+    green = (lanes8x32)((words16x16)green * (uint16_t)Y_GREEN);
     lanes8x32 light = (red_blue & 0xffff) + (red_blue >> 16) + green + ((16 << 8) + 128);
     lanes8x8 done = __builtin_convertvector(light >> 8, lanes8x8);
     memcpy(to, &done, sizeof(done));

@@ -111,7 +111,7 @@ static int run(struct step_run *run, struct err *err)
 {
     const struct step_input *input = step_run_input(run, "image_url");
     int gap = (int)step_run_integer(run, "gap", 0), trim = (int)step_run_integer(run, "trim", 0);
-    struct image_rectangle areas[STEP_GRID_CELLS_MAX];
+    struct image_rectangle areas[STEP_GRID_CELLS_MAX] = {0};
     struct step_grid grid;
     struct image_info info;
     bool done = false;

@@ -579,6 +579,7 @@ static void test_poster_is_not_black(void **state)
     struct video_result result;
     struct picture *poster CLEANUP(picture) = NULL;
     int fd CLEANUP(fd) = publish("dark.mp4", &settings, &result, &poster);
+    assert_true(fd >= 0);
     assert_non_null(poster);
     assert_int_equal(poster->height, 720);
     const uint8_t *pixel = picture_at(poster, 100, 360);

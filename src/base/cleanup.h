@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CLEANUP(kind) __attribute__((cleanup(cleanup_##kind)))
+#define CLEANUP(kind) __attribute__((cleanup(cleanup_##kind), unused))
 
 #define TAKE(pointer)                                                                              \
     __extension__({                                                                                \

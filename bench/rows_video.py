@@ -90,6 +90,25 @@ def measure_video_grid(context):
     return [cpu_line("1x2 video grid", results, floor=1.0, reach=0.9)]
 
 
+@row("merge", "sound for a video without encoding anything, wall time in a resident worker, against the ffmpeg program")
+def measure_merge(context):
+    folder = context.folder
+    video, sound = make_video(folder, "merge-in", 1), folder / "merge.m4a"
+    run_command(ffmpeg("-f", "lavfi", "-i", "sine=550:r=48000:d=5", "-c:a", "aac", "-ac", 2, sound))
+    with contextlib.closing(Reeld(context.build)) as reeld:
+        options = {"video_url": reeld.upload(video, "video/mp4"), "audio_url": reeld.upload(sound, "audio/mp4")}
+        reeld.run("bench_merge", options)
+        results = rounds(4 * ROUNDS, {
+            "reeld": lambda: in_tree(reeld.pid, lambda: reeld.run("bench_merge", options)),
+            "ffmpeg": lambda: run_command(ffmpeg("-i", video, "-i", sound, "-map", "0:v", "-map", "1:a", "-c", "copy",
+                                                 "-shortest", *FAST_START, folder / "merge-theirs.mp4")),
+        })
+    ours, theirs = (Cost(*zip(*results[name])).wall for name in ("reeld", "ffmpeg"))
+    return [Line("audio merge, streams copied", "wall ms", 1000 * median(ours), "ffmpeg", 1000 * median(theirs),
+                 median_ratio(ours, theirs), floor=0.1, reach=0.03),
+            cpu_line("audio merge, streams copied", results)]
+
+
 def chain_of_calls(still, logo, folder):
     """A zoom over the still, the logo, the published file: each its own call, as a script would."""
     clip, marked = folder / "chain-clip.mp4", folder / "chain-marked.mp4"

@@ -79,6 +79,9 @@ static int video_source_analyse(struct video_source *source, struct err *err)
     for (unsigned i = 0; i < streams; i++) {
         av_dict_set_int(&options[i], "max_pixels", VIDEO_SOURCE_PIXELS_MAX, 0);
         av_dict_set(&options[i], "threads", "1", 0);
+        /* The heads of its slices say all that is looked for; other decoders need a picture. */
+        if (demuxer->streams[i]->codecpar->codec_id == AV_CODEC_ID_H264)
+            av_dict_set(&options[i], "skip_frame", "all", 0);
     }
     int rc = avformat_find_stream_info(demuxer, streams ? options : NULL);
     for (unsigned i = 0; i < streams; i++)

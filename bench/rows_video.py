@@ -22,9 +22,9 @@ def ffmpeg(*arguments):
 
 
 def make_video(folder, name, seed):
-    """Five seconds of 1080p30 with sound: a window that moves over a photo."""
+    """Five seconds of 1080p30 with sound: a window that moves over a photo, as soft as what a lens shows."""
     still = folder / f"{name}.png"
-    pictures.pixels(2560, 1440, seed).save(still)
+    pictures.pixels(1280, 720, seed).resize((2560, 1440), Image.BICUBIC).save(still)
     run_command(ffmpeg("-loop", 1, "-framerate", 30, "-t", 5, "-i", still, "-f", "lavfi", "-i", "sine=330:r=48000:d=5",
                        "-vf", "crop=1920:1080:n*4:n*2", *H264, "-crf", 17, "-c:a", "aac", "-ac", 2,
                        folder / f"{name}.mp4"))

@@ -81,7 +81,10 @@ static int video_merge_open(struct video_merge *merge, const struct video_input 
 {
     struct video_pass *pass = &merge->pass;
     int rc = video_source_open(video->fd, video->path, AVMEDIA_TYPE_VIDEO, VIDEO_SOURCE_VIDEO_FILES,
-                               VIDEO_SOURCE_FRAMES, &pass->video, err);
+                               VIDEO_SOURCE_PACKETS, &pass->video, err);
+    bool decoded = rc == 0 && !video_pass_can_copy_picture(pass->video);
+    if (decoded)
+        rc = video_pass_decode_picture(pass, video->fd, video->path, err);
     if (rc == 0)
         rc = video_source_open(audio->fd, audio->path, AVMEDIA_TYPE_AUDIO, VIDEO_MERGE_CONTAINERS,
                                VIDEO_SOURCE_FRAMES, &pass->sound, err);
@@ -91,8 +94,9 @@ static int video_merge_open(struct video_merge *merge, const struct video_input 
     if (rc == 0)
         rc = video_merge_measure(merge, audio->path, err);
     if (rc == 0 && merge->picture_stays)
-        rc = video_source_open(video->fd, video->path, AVMEDIA_TYPE_VIDEO, VIDEO_SOURCE_VIDEO_FILES,
-                               VIDEO_SOURCE_PACKETS, &pass->copied_video, err);
+        pass->copied_video = pass->video;
+    else if (rc == 0 && !decoded)
+        rc = video_pass_decode_picture(pass, video->fd, video->path, err);
     if (rc < 0 || !video_merge_sound_stays(merge))
         return rc;
     video_source_free(TAKE(pass->sound));

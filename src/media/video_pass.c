@@ -6,7 +6,6 @@ void video_pass_finish(struct video_pass *pass)
     graph_free(pass->graph);
     video_source_free(pass->video);
     video_source_free(pass->sound);
-    video_source_free(pass->copied_video);
     video_source_free(pass->copied_sound);
 }
 
@@ -34,6 +33,13 @@ bool video_pass_can_copy_picture(const struct video_source *video)
            video->format == AV_PIX_FMT_YUV420P && video->quarter_turns == 0 &&
            (!video->matrix || video->matrix[4] > 0) && video->width == video->coded_width &&
            video->height == video->coded_height;
+}
+
+int video_pass_decode_picture(struct video_pass *pass, int fd, const char *path, struct err *err)
+{
+    video_source_free(TAKE(pass->video));
+    return video_source_open(fd, path, AVMEDIA_TYPE_VIDEO, VIDEO_SOURCE_VIDEO_FILES,
+                             VIDEO_SOURCE_FRAMES, &pass->video, err);
 }
 
 int video_pass_open_graph(struct video_pass *pass, const char *filters, struct err *err)

@@ -7,9 +7,9 @@
 #include "media/graph.h"
 
 struct video_pass {
-    struct video_source *video;        /* frames; also the facts when the picture is copied */
-    struct video_source *sound;        /* frames; NULL when there is none or it is copied */
-    struct video_source *copied_video; /* packets; NULL */
+    struct video_source *video; /* frames; packets and the facts when the picture is copied */
+    struct video_source *sound; /* frames; NULL when there is none or it is copied */
+    struct video_source *copied_video; /* `video`, or NULL when it is decoded */
     struct video_source *copied_sound; /* packets; NULL */
     struct graph *graph;               /* NULL when both are copied */
     struct video_sink *sink;
@@ -27,6 +27,9 @@ bool video_pass_can_copy_sound(const AVStream *stream);
 
 /* Whether MP4 holds and browsers play pictures of this source as they are: H.264 4:2:0, upright, square pixels. */
 bool video_pass_can_copy_picture(const struct video_source *video);
+
+/* Opens `video` anew for its frames, when it turned out that it cannot be copied. */
+int video_pass_decode_picture(struct video_pass *pass, int fd, const char *path, struct err *err);
 
 /* Makes the graph of the pass: picture unless it is copied, sound through `filters` unless it is
  * copied. */

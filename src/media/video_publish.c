@@ -79,10 +79,11 @@ static int video_publish_open(struct video_pass *pass, int fd, const char *path,
                               char ret_filters[AUDIO_FILTERS_SIZE], struct err *err)
 {
     int rc = video_source_open(fd, path, AVMEDIA_TYPE_VIDEO, VIDEO_SOURCE_VIDEO_FILES,
-                               VIDEO_SOURCE_FRAMES, &pass->video, err);
+                               VIDEO_SOURCE_PACKETS, &pass->video, err);
     if (rc == 0 && !settings->logo && video_publish_can_copy_picture(pass->video))
-        rc = video_source_open(fd, path, AVMEDIA_TYPE_VIDEO, VIDEO_SOURCE_VIDEO_FILES,
-                               VIDEO_SOURCE_PACKETS, &pass->copied_video, err);
+        pass->copied_video = pass->video;
+    else if (rc == 0)
+        rc = video_pass_decode_picture(pass, fd, path, err);
     if (rc == 0)
         rc = video_source_open(fd, path, AVMEDIA_TYPE_AUDIO, VIDEO_SOURCE_VIDEO_FILES,
                                VIDEO_SOURCE_PACKETS, &pass->copied_sound, err);

@@ -79,9 +79,12 @@ static int video_source_analyse(struct video_source *source, struct err *err)
     for (unsigned i = 0; i < streams; i++) {
         av_dict_set_int(&options[i], "max_pixels", VIDEO_SOURCE_PIXELS_MAX, 0);
         av_dict_set(&options[i], "threads", "1", 0);
-        /* The heads of its slices say all that is looked for; other decoders need a picture. */
-        if (demuxer->streams[i]->codecpar->codec_id == AV_CODEC_ID_H264)
-            av_dict_set(&options[i], "skip_frame", "all", 0);
+        /* One picture says all that is looked for, and what it shows does not matter. */
+        if (demuxer->streams[i]->codecpar->codec_id == AV_CODEC_ID_H264) {
+            av_dict_set(&options[i], "skip_frame", "nokey", 0);
+            av_dict_set(&options[i], "skip_idct", "all", 0);
+            av_dict_set(&options[i], "skip_loop_filter", "all", 0);
+        }
     }
     int rc = avformat_find_stream_info(demuxer, streams ? options : NULL);
     for (unsigned i = 0; i < streams; i++)
@@ -310,6 +313,32 @@ static int video_source_set_sound(struct video_source *source, struct err *err)
     return 0;
 }
 
+/* The same facts without a picture, from what was read about the stream; none when that is not enough. */
+static int video_source_look(struct video_source *source, struct err *err)
+{
+    const AVCodecParameters *parameters = source->stream->codecpar;
+    AVFrame *frame CLEANUP(av_frame) = av_frame_alloc();
+    if (!frame)
+        return video_file_fault(AVERROR(ENOMEM), "opening an input", err);
+    source->format = parameters->format;
+    if (parameters->width <= 0 || parameters->height <= 0 || parameters->format < 0)
+        return 0;
+    frame->width = parameters->width;
+    frame->height = parameters->height;
+    frame->format = parameters->format;
+    frame->sample_aspect_ratio = parameters->sample_aspect_ratio;
+    frame->color_range = parameters->color_range;
+    frame->colorspace = parameters->color_space;
+    frame->color_primaries = parameters->color_primaries;
+    frame->color_trc = parameters->color_trc;
+    source->first = frame;
+    int rc = video_source_set_picture(source, err);
+    if (rc == 0)
+        video_source_set_color(source);
+    source->first = NULL;
+    return rc;
+}
+
 static int video_source_open_frames(struct video_source *source, struct err *err)
 {
     int rc = video_source_open_decoder(source, err);
@@ -386,6 +415,8 @@ static int video_source_start(struct video_source *source, int fd, enum AVMediaT
     int rc = video_source_check_duration(source, err);
     if (rc == 0 && use == VIDEO_SOURCE_FRAMES)
         rc = video_source_open_frames(source, err);
+    else if (rc == 0 && source->is_video)
+        rc = video_source_look(source, err);
     return rc;
 }
 

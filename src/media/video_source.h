@@ -18,7 +18,7 @@ struct SwsContext;
 
 enum video_source_use {
     VIDEO_SOURCE_FRAMES, /* decoded */
-    VIDEO_SOURCE_PACKETS /* as they are, for copying */
+    VIDEO_SOURCE_PACKETS /* as they are, for copying; no format when it takes a picture to know it */
 };
 
 struct video_source {

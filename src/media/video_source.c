@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include <libavutil/avstring.h>
 #include <libavutil/display.h>
+#include <libavutil/intreadwrite.h>
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 #include <libswresample/swresample.h>
@@ -67,8 +68,68 @@ static int video_source_damaged(const struct video_source *source, struct err *e
                    "The file of %s is damaged and cannot be decoded.", source->path);
 }
 
+/* The head of the first sample of an H.264 stream in a packet: its units with their lengths, the last one cut. NULL when there is none
+ * to be had. */
+static AVPacket *video_source_first_head(const AVStream *stream, int fd)
+{
+    enum { HEAD = 4096, LENGTH = 4 };
+    const AVIndexEntry *entry = avformat_index_get_entry((AVStream *)stream, 0);
+    uint8_t head[HEAD];
+    ssize_t size =
+        entry ? pread(fd, head, entry->size < HEAD ? (size_t)entry->size : HEAD, (off_t)entry->pos)
+              : 0;
+    ssize_t at = 0, last = -1;
+    while (at + LENGTH < size) {
+        last = at;
+        at += LENGTH + (ssize_t)AV_RB32(head + at);
+    }
+    AVPacket *packet = last >= 0 ? av_packet_alloc() : NULL;
+    if (!packet || av_new_packet(packet, (int)size) < 0) {
+        av_packet_free(&packet);
+        return NULL;
+    }
+    memcpy(packet->data, head, (size_t)size);
+    AV_WB32(packet->data + last, (uint32_t)(size - last - LENGTH));
+    return packet;
+}
+
+/* Pixel format and colours stand in the heads of units that only the decoder reads, but the start of a picture is enough for that.
+ * False when it was not. */
+static bool video_source_read_head(AVStream *stream, int fd)
+{
+    enum { LENGTHS_AT = 4, LENGTHS_OF_4 = 3 };
+    AVCodecParameters *parameters = stream->codecpar;
+    if (parameters->codec_id != AV_CODEC_ID_H264 || parameters->extradata_size <= LENGTHS_AT ||
+        parameters->extradata[0] != 1 ||
+        (parameters->extradata[LENGTHS_AT] & LENGTHS_OF_4) != LENGTHS_OF_4)
+        return false;
+    AVPacket *packet = video_source_first_head(stream, fd);
+    const AVCodec *codec = avcodec_find_decoder(AV_CODEC_ID_H264);
+    AVCodecContext *decoder = packet && codec ? avcodec_alloc_context3(codec) : NULL;
+    bool known = false;
+    if (decoder && avcodec_parameters_to_context(decoder, parameters) >= 0) {
+        decoder->max_pixels = VIDEO_SOURCE_PIXELS_MAX;
+        decoder->thread_count = 1;
+        decoder->error_concealment = 0;
+        decoder->skip_loop_filter = AVDISCARD_ALL;
+        if (avcodec_open2(decoder, codec, NULL) >= 0)
+            avcodec_send_packet(decoder, packet);
+        known = decoder->pix_fmt != AV_PIX_FMT_NONE;
+        if (known) {
+            parameters->format = decoder->pix_fmt;
+            parameters->color_range = decoder->color_range;
+            parameters->color_space = decoder->colorspace;
+            parameters->color_primaries = decoder->color_primaries;
+            parameters->color_trc = decoder->color_trc;
+        }
+    }
+    avcodec_free_context(&decoder);
+    av_packet_free(&packet);
+    return known;
+}
+
 /* Reads the header and a few frames of every stream, so that sizes and formats are known. */
-static int video_source_analyse(struct video_source *source, struct err *err)
+static int video_source_analyse(struct video_source *source, int fd, struct err *err)
 {
     AVFormatContext *demuxer = source->demuxer;
     AVDictionary *options[VIDEO_SOURCE_STREAMS_MAX] = {NULL};
@@ -81,7 +142,8 @@ static int video_source_analyse(struct video_source *source, struct err *err)
         av_dict_set(&options[i], "threads", "1", 0);
         /* One picture says all that is looked for, and what it shows does not matter. */
         if (demuxer->streams[i]->codecpar->codec_id == AV_CODEC_ID_H264) {
-            av_dict_set(&options[i], "skip_frame", "nokey", 0);
+            bool known = video_source_read_head(demuxer->streams[i], fd);
+            av_dict_set(&options[i], "skip_frame", known ? "all" : "nokey", 0);
             av_dict_set(&options[i], "skip_idct", "all", 0);
             av_dict_set(&options[i], "skip_loop_filter", "all", 0);
         }
@@ -117,7 +179,7 @@ static int video_source_open_demuxer(struct video_source *source, int fd, int co
         video_file_close(&io); /* the context was freed, its stream is not the library's */
         return video_source_damaged(source, err);
     }
-    return video_source_analyse(source, err);
+    return video_source_analyse(source, fd, err);
 }
 
 static const AVCodec *video_source_decoder(enum AVCodecID id)

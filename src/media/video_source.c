@@ -121,6 +121,8 @@ static bool video_source_read_head(AVStream *stream, int fd)
             parameters->color_space = decoder->colorspace;
             parameters->color_primaries = decoder->color_primaries;
             parameters->color_trc = decoder->color_trc;
+            if (decoder->sample_aspect_ratio.num > 0)
+                parameters->sample_aspect_ratio = decoder->sample_aspect_ratio;
         }
     }
     avcodec_free_context(&decoder);

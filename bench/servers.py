@@ -28,8 +28,13 @@ class Reeld:
         self.base = None
         self.session = requests.Session()
         self.session.headers["X-Api-Key"] = KEY
-        self.start()
-        self.command("credits", "add", "--customer", "default", str(credits))
+        try:
+            self.start()
+            self.command("credits", "add", "--customer", "default", str(credits))
+        except BaseException:
+            if self.process:
+                self.close()
+            raise
 
     def start(self):
         """Starts on the folder; returns the seconds until it was ready for work."""

@@ -21,6 +21,7 @@ enum param_type {
     TYPE_INTEGER,
     TYPE_COUNT,
     TYPE_BYTES,
+    TYPE_QUOTA, /* bytes, 0 for no limit */
     TYPE_SECRET,
     TYPE_LIST
 };
@@ -109,6 +110,9 @@ static const char *option_fault(enum param param, const char *text)
         return option_number(text, true, &number) && number > 0
                    ? NULL
                    : "a number of bytes, such as 65536, 64k, 16M or 2G";
+    case TYPE_QUOTA:
+        return option_number(text, true, &number) ? NULL
+                                                  : "a number of bytes, such as 64k, 16M or 2G, or 0";
     case TYPE_FLAG:
         return option_truth(text, &truth) ? NULL : "1 or 0";
     case TYPE_NAME:

@@ -111,8 +111,9 @@ static const char *option_fault(enum param param, const char *text)
                    ? NULL
                    : "a number of bytes, such as 65536, 64k, 16M or 2G";
     case TYPE_QUOTA:
-        return option_number(text, true, &number) ? NULL
-                                                  : "a number of bytes, such as 64k, 16M or 2G, or 0";
+        return option_number(text, true, &number)
+                   ? NULL
+                   : "a number of bytes, such as 64k, 16M or 2G, or 0";
     case TYPE_FLAG:
         return option_truth(text, &truth) ? NULL : "1 or 0";
     case TYPE_NAME:

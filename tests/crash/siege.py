@@ -42,6 +42,7 @@ MIXED = {
     "outputs": [{"step": "tile_again"}, {"step": "title"}],
 }
 STEPS = [step["id"] for step in MIXED["steps"]]
+REFILL = 40  # workflows
 
 
 class Clients:
@@ -234,6 +235,8 @@ class Siege:
             for _ in range(kills):
                 time.sleep(self.chance.uniform(0.1, 1.6))
                 self.kill()
+                if self.in_flight[-1] < REFILL:  # however quick the machine is, the next kill finds work
+                    created += [pool.submit(clients.create, len(created) + more) for more in range(REFILL)]
             finished = list(pool.map(clients.finish, [job.result() for job in created]))
             clients.done.set()
             for watcher in watchers:

@@ -1,6 +1,7 @@
 #include "api/internal.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -62,10 +63,7 @@ void limits_free(struct limits *limits)
 static struct limit *limits_find(struct limits *limits, struct limit **buckets, const char *name,
                                  double tokens)
 {
-    uint32_t hash = 2166136261u;
-    for (const char *c = name; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 16777619u;
-    struct limit **at = &buckets[hash % (uint32_t)LIMITS_BUCKETS];
+    struct limit **at = &buckets[hash_text(name) % (uint32_t)LIMITS_BUCKETS];
     pthread_mutex_lock(&limits->lock);
     while (*at && strcmp((*at)->name, name) != 0)
         at = &(*at)->next;

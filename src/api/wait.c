@@ -1,6 +1,7 @@
 #include "api/internal.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "engine/machine.h"
 
 #include <string.h>
@@ -53,10 +54,7 @@ struct wait_room {
 
 static struct topic **topic_place(struct wait_room *room, const char *id)
 {
-    uint32_t hash = 2166136261u;
-    for (const char *c = id; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 16777619u;
-    struct topic **at = &room->buckets[hash % (uint32_t)WAIT_BUCKETS];
+    struct topic **at = &room->buckets[hash_text(id) % (uint32_t)WAIT_BUCKETS];
     while (*at && strcmp((*at)->id, id) != 0)
         at = &(*at)->next;
     return at;

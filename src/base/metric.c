@@ -1,6 +1,7 @@
 #include "base/metric.h"
 
 #include "base/arena.h"
+#include "base/hash.h"
 #include "base/table.h"
 
 #include <pthread.h>
@@ -46,13 +47,7 @@ static pthread_mutex_t metric_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static unsigned metric_hash(const char *first, const char *second)
 {
-    uint32_t hash = 2166136261U;
-    for (; *first; first++)
-        hash = (hash ^ (unsigned char)*first) * 16777619U;
-    hash *= 16777619U;
-    for (; *second; second++)
-        hash = (hash ^ (unsigned char)*second) * 16777619U;
-    return hash % METRIC_SLOTS;
+    return hash_more(hash_text(first) * (uint32_t)HASH_PRIME, second) % METRIC_SLOTS;
 }
 
 static bool metric_is(const struct metric_series *series, const char *first, const char *second)

@@ -1,6 +1,7 @@
 #include "engine/internal.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/metric.h"
 
@@ -11,10 +12,7 @@
 
 static size_t run_bucket(const char *id)
 {
-    uint32_t hash = 2166136261u;
-    for (; *id; id++)
-        hash = (hash ^ (unsigned char)*id) * 16777619u;
-    return hash % ENGINE_BUCKETS;
+    return hash_text(id) % ENGINE_BUCKETS;
 }
 
 struct run *run_find(struct engine *engine, const char *workflow_id)

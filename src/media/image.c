@@ -197,6 +197,16 @@ void image_draw(struct picture *base, const struct picture *over, int x, int y, 
     }
 }
 
+struct picture *image_on_white(const struct picture *source)
+{
+    if (source->channels == 3)
+        return picture_copy(source);
+    struct picture *base = picture_new(source->width, source->height, 3);
+    memset(base->pixels, 255, (size_t)source->width * (size_t)source->height * 3);
+    image_draw(base, source, 0, 0, 1);
+    return base;
+}
+
 static int hex_digit(char c)
 {
     return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;

@@ -43,6 +43,8 @@ struct picture *image_cover(const struct picture *source, int width, int height,
                             double centre_y);
 /* RGB and RGBA as RGBA. New picture. */
 struct picture *image_with_alpha(const struct picture *source);
+/* A copy in RGB; transparent places become white. */
+struct picture *image_on_white(const struct picture *source);
 /* Draws RGBA `over` onto RGB or RGBA `base` in place at x, y (may lie partly outside), times `opacity` 0..1. */
 void image_draw(struct picture *base, const struct picture *over, int x, int y, double opacity);
 /* "#RGB", "#RRGGBB", "#RRGGBBAA", "transparent" to RGBA. ERR_INVALID. */

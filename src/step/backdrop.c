@@ -11,29 +11,12 @@
 
 enum { BACKDROP_SIDE_MAX = 4096, BACKDROP_FRAME_MAX = 1920 };
 
-static int find_asset(void *context, const char *name, const void **ret_bytes, size_t *ret_size,
-                      struct err *err)
-{
-    return step_run_asset(context, name, ret_bytes, ret_size, err);
-}
-
 void step_backdrop_finish(struct step_backdrop *backdrop)
 {
     picture_free(backdrop->image);
     picture_free(backdrop->still);
     video_reader_free(backdrop->reader);
     *backdrop = (struct step_backdrop){0};
-}
-
-/* Transparent places of the picture become white. */
-static struct picture *opaque(const struct picture *picture)
-{
-    if (picture->channels == 3)
-        return picture_copy(picture);
-    struct picture *base = picture_new(picture->width, picture->height, 3);
-    memset(base->pixels, 255, (size_t)picture->width * (size_t)picture->height * 3);
-    image_draw(base, picture, 0, 0, 1);
-    return base;
 }
 
 static int open_image(const struct step_input *input, struct step_backdrop *backdrop,
@@ -43,7 +26,7 @@ static int open_image(const struct step_input *input, struct step_backdrop *back
     int rc = image_load(input->fd, input->path, BACKDROP_SIDE_MAX, BACKDROP_SIDE_MAX, false,
                         &loaded, err);
     if (rc == 0)
-        backdrop->image = opaque(loaded);
+        backdrop->image = image_on_white(loaded);
     return rc;
 }
 
@@ -93,7 +76,7 @@ int step_backdrop_open(struct step_run *run, struct step_backdrop *ret_backdrop,
     const char *color = step_run_text(run, "color"), *scene = step_run_text(run, "scene");
     uint8_t rgba[4];
     *ret_backdrop =
-        (struct step_backdrop){.assets = {run, find_asset}, .seed = (uint32_t)run->seed};
+        (struct step_backdrop){.assets = {run, step_run_asset}, .seed = (uint32_t)run->seed};
     if ((image != NULL) + (video != NULL) + (color != NULL) + (scene != NULL) > 1)
         return err_set(err, ERR_INVALID, image ? "/background_url" : "/background_video_url",
                        "Only one of background_url, background_video_url, color and scene is "

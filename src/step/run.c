@@ -102,9 +102,10 @@ void step_run_add_text(struct step_run *run, const char *text)
         .content_type = "text/plain", .text = arena_strdup(run->arena, text), .fd = -1};
 }
 
-int step_run_asset(struct step_run *run, const char *name, const void **ret_bytes, size_t *ret_size,
+int step_run_asset(void *context, const char *name, const void **ret_bytes, size_t *ret_size,
                    struct err *err)
 {
+    const struct step_run *run = context;
     return run->host.asset(run->host.context, name, ret_bytes, ret_size, err);
 }
 

@@ -80,12 +80,6 @@ static bool advance(void *context, double fraction)
     return step_run_progress(share->run, share->from + fraction * share->share, NULL) == 0;
 }
 
-static int find_asset(void *context, const char *name, const void **ret_bytes, size_t *ret_size,
-                      struct err *err)
-{
-    return step_run_asset(context, name, ret_bytes, ret_size, err);
-}
-
 /* The given shape, else the one of the table that is nearest to the picture's. */
 static int choose_size(const struct step_run *run, const struct step_input *input, int *ret_width,
                        int *ret_height, struct err *err)
@@ -133,7 +127,7 @@ static int open_layers(struct step_run *run, const struct step_input *input, int
     *ret_layers = read_layers(input, width, height);
     if (*ret_layers)
         return 0;
-    const struct media_assets assets = {run, find_asset};
+    const struct media_assets assets = {run, step_run_asset};
     struct picture *photo = NULL;
     struct portrait *portrait CLEANUP(portrait) = NULL;
     int rc = image_load(input->fd, input->path, (int)(width * PHOTO_ROOM),

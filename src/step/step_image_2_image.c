@@ -72,12 +72,6 @@ static bool advance(void *context, double fraction)
     return step_run_progress(progress->run, progress->from + fraction * progress->share, NULL) == 0;
 }
 
-static int find_asset(void *context, const char *name, const void **ret_bytes, size_t *ret_size,
-                      struct err *err)
-{
-    return step_run_asset(context, name, ret_bytes, ret_size, err);
-}
-
 static void read_hints(const struct step_run *run, struct look_hints *hints)
 {
     const json_t *local = run->local;
@@ -112,7 +106,7 @@ static int add_picture(struct step_run *run, const struct look_result *result, s
 static int run(struct step_run *run, struct err *err)
 {
     const struct step_input *input = step_run_input(run, "image_url");
-    const struct media_assets assets = {run, find_asset};
+    const struct media_assets assets = {run, step_run_asset};
     struct progress progress = {run, 0, 0.2};
     const struct media_monitor monitor = {&progress, advance};
     struct look_hints hints;

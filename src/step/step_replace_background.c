@@ -190,16 +190,6 @@ static void note_subject(const struct job *job)
 /* --- a still ------------------------------------------------------------------------------------
  */
 
-static struct picture *opaque(const struct picture *picture)
-{
-    if (picture->channels == 3)
-        return picture_copy(picture);
-    struct picture *base = picture_new(picture->width, picture->height, 3);
-    memset(base->pixels, 255, (size_t)picture->width * (size_t)picture->height * 3);
-    image_draw(base, picture, 0, 0, 1);
-    return base;
-}
-
 /* A person in a scene is framed and lit as image_2_image does it. */
 static int into_scene(struct job *job, const struct picture *photo, const struct cutout *cutout,
                       struct picture **ret_picture, struct err *err)
@@ -207,7 +197,7 @@ static int into_scene(struct job *job, const struct picture *photo, const struct
     struct step_backdrop *backdrop = &job->backdrop;
     struct face *faces = mem_array(FACE_MAX, sizeof(*faces));
     size_t count = 0;
-    struct picture *rgb CLEANUP(picture) = opaque(photo);
+    struct picture *rgb CLEANUP(picture) = image_on_white(photo);
     struct compose_subject subject = {.colours = cutout->colours, .matte = cutout->matte};
     if (face_find(rgb, &backdrop->assets, NULL, faces, &count, NULL) == 0 && count > 0) {
         subject.has_face = true;
@@ -244,7 +234,7 @@ static int restyled(struct job *job, const struct picture *photo, struct picture
 {
     struct share share = {job->run, 0.4, 0.5};
     const struct media_monitor monitor = {&share, advance};
-    struct picture *rgb CLEANUP(picture) = opaque(photo);
+    struct picture *rgb CLEANUP(picture) = image_on_white(photo);
     return restyle_photo(rgb, &job->wanted, &job->subject.assets, &monitor, ret_picture, err);
 }
 
@@ -482,7 +472,7 @@ static int run_still(struct job *job, struct err *err)
     choose_frame(job, photo->width, photo->height);
     if (job->option == 'p' && job->backdrop.kind == STEP_BACKDROP_VIDEO) {
         if (!cutout.matte) {
-            cutout.colours = opaque(photo);
+            cutout.colours = image_on_white(photo);
             cutout.matte = picture_new(photo->width, photo->height, 1);
             memset(cutout.matte->pixels, 255, (size_t)photo->width * (size_t)photo->height);
         }

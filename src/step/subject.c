@@ -8,12 +8,6 @@
 
 enum { MASK_SIDE_MAX = 4096 };
 
-static int find_asset(void *context, const char *name, const void **ret_bytes, size_t *ret_size,
-                      struct err *err)
-{
-    return step_run_asset(context, name, ret_bytes, ret_size, err);
-}
-
 void step_subject_finish(struct step_subject *subject)
 {
     picture_free(subject->mask);
@@ -55,7 +49,7 @@ int step_subject_open(struct step_run *run, struct step_subject *ret_subject, st
 {
     const struct step_input *mask = step_run_input(run, "mask_url");
     const char *key = step_run_text(run, "chroma_key_color");
-    *ret_subject = (struct step_subject){.assets = {run, find_asset}};
+    *ret_subject = (struct step_subject){.assets = {run, step_run_asset}};
     if (key && strcmp(key, "origin") != 0 && mask)
         return err_set(err, ERR_INVALID, "/mask_url",
                        "Either mask_url or a chroma_key_color is taken, not both.");

@@ -116,28 +116,17 @@ static int video_inset_run(struct video_inset *inset, int fd_out,
                            const struct media_monitor *monitor, struct err *err)
 {
     struct video_pass *pass = &inset->pass;
-    const struct video_sink_settings settings = {
+    const struct video_sink_settings sink = {
         .marks = inset->settings->marks,
-        .width = pass->video->width,
-        .height = pass->video->height,
-        .rate = pass->video->rate,
         .audio = pass->sound || inset->sound,
-        .copy_audio = video_sink_copy(pass->copied_sound ? pass->copied_sound->stream : NULL),
     };
-    int rc = video_sink_new(fd_out, &settings, &pass->sink, err);
-    if (rc < 0)
-        return rc;
     const struct graph_run run = {
-        .graph = pass->graph,
-        .sink = pass->sink,
-        .rate = pass->video->rate,
         .duration_us = inset->duration_us,
         .monitor = monitor,
         .progress_to = 1,
-        .copy_audio = pass->copied_sound,
     };
-    rc = graph_run(&run, err);
-    return rc < 0 ? rc : video_sink_finish(pass->sink, err);
+    int rc = video_pass_open_sink(pass, fd_out, sink, err);
+    return rc < 0 ? rc : video_pass_run(pass, run, err);
 }
 
 int video_inset(const struct video_input *base, const struct video_input *inset,

@@ -172,30 +172,15 @@ static int video_merge_run(struct video_merge *merge, int fd_out,
                            const struct media_monitor *monitor, struct err *err)
 {
     struct video_pass *pass = &merge->pass;
-    const struct video_sink_settings settings = {
-        .width = pass->video->width,
-        .height = pass->video->height,
-        .rate = pass->video->rate,
-        .audio = pass->sound != NULL,
-        .copy_video = video_sink_copy(pass->copied_video ? pass->copied_video->stream : NULL),
-        .copy_audio = video_sink_copy(pass->copied_sound ? pass->copied_sound->stream : NULL),
-    };
-    int rc = video_sink_new(fd_out, &settings, &pass->sink, err);
-    if (rc < 0)
-        return rc;
+    const struct video_sink_settings sink = {.audio = pass->sound != NULL};
     const struct graph_run run = {
-        .graph = pass->graph,
-        .sink = pass->sink,
-        .rate = pass->video->rate,
         .duration_us = llrint(merge->seconds * 1e6),
         .monitor = monitor,
         .progress_to = 1,
-        .copy_video = pass->copied_video,
-        .copy_audio = pass->copied_sound,
         .copy_audio_until_us = llrint(merge->seconds * 1e6),
     };
-    rc = graph_run(&run, err);
-    return rc < 0 ? rc : video_sink_finish(pass->sink, err);
+    int rc = video_pass_open_sink(pass, fd_out, sink, err);
+    return rc < 0 ? rc : video_pass_run(pass, run, err);
 }
 
 int video_merge(const struct video_input *video, const struct video_input *audio,

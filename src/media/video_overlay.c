@@ -24,29 +24,15 @@ int video_overlay(const struct video_input *input, const struct video_marks *mar
         rc = video_pass_open_graph(&pass, "", err);
     if (rc < 0)
         return rc;
-    const struct video_sink_settings settings = {
-        .width = pass.video->width,
-        .height = pass.video->height,
-        .rate = pass.video->rate,
-        .marks = *marks,
-        .audio = pass.sound != NULL,
-        .copy_audio = video_sink_copy(pass.copied_sound ? pass.copied_sound->stream : NULL),
-    };
-    rc = video_sink_new(fd_out, &settings, &pass.sink, err);
-    if (rc < 0)
-        return rc;
+    const struct video_sink_settings sink = {.marks = *marks, .audio = pass.sound != NULL};
     const struct graph_run run = {
-        .graph = pass.graph,
-        .sink = pass.sink,
-        .rate = pass.video->rate,
         .duration_us = pass.video->duration_us,
         .monitor = monitor,
         .progress_to = 1,
-        .copy_audio = pass.copied_sound,
     };
-    rc = graph_run(&run, err);
+    rc = video_pass_open_sink(&pass, fd_out, sink, err);
     if (rc == 0)
-        rc = video_sink_finish(pass.sink, err);
+        rc = video_pass_run(&pass, run, err);
     if (rc == 0)
         video_pass_result(&pass, ret_result);
     return rc;

@@ -62,6 +62,36 @@ int video_pass_open_graph(struct video_pass *pass, const char *filters, struct e
     return graph_open(pass->graph, text.bytes, !pass->copied_video, pass->sound != NULL, err);
 }
 
+static const AVStream *video_pass_stream(const struct video_source *copied)
+{
+    return copied ? copied->stream : NULL;
+}
+
+int video_pass_open_sink(struct video_pass *pass, int fd, struct video_sink_settings settings,
+                         struct err *err)
+{
+    const AVCodecParameters *parameters = settings.copy_video.parameters;
+    settings.width = pass->video->width;
+    settings.height = pass->video->height;
+    settings.rate = pass->video->rate;
+    settings.copy_video = video_sink_copy(video_pass_stream(pass->copied_video));
+    if (parameters)
+        settings.copy_video.parameters = parameters;
+    settings.copy_audio = video_sink_copy(video_pass_stream(pass->copied_sound));
+    return video_sink_new(fd, &settings, &pass->sink, err);
+}
+
+int video_pass_run(struct video_pass *pass, struct graph_run run, struct err *err)
+{
+    run.graph = pass->graph;
+    run.sink = pass->sink;
+    run.rate = pass->video->rate;
+    run.copy_video = pass->copied_video;
+    run.copy_audio = pass->copied_sound;
+    int rc = graph_run(&run, err);
+    return rc < 0 ? rc : video_sink_finish(pass->sink, err);
+}
+
 void video_pass_result(const struct video_pass *pass, struct video_result *ret_result)
 {
     *ret_result = (struct video_result){

@@ -35,6 +35,14 @@ int video_pass_decode_picture(struct video_pass *pass, int fd, const char *path,
  * copied. */
 int video_pass_open_graph(struct video_pass *pass, const char *filters, struct err *err);
 
+/* Opens the sink: size, rate and copied streams are the pass's, unless `settings` names parameters of its own for the copied
+ * picture; marks, title and whether sound is encoded are the caller's. */
+int video_pass_open_sink(struct video_pass *pass, int fd, struct video_sink_settings settings,
+                         struct err *err);
+
+/* Runs graph and copies into the sink and finishes it; progress, length and observer are the caller's. ERR_CANCELLED. */
+int video_pass_run(struct video_pass *pass, struct graph_run run, struct err *err);
+
 void video_pass_result(const struct video_pass *pass, struct video_result *ret_result);
 
 #endif

@@ -101,21 +101,14 @@ static int video_publish_open_sink(struct video_pass *pass, int fd,
                                    const struct video_publish_settings *publish,
                                    const AVBSFContext *tagger, struct err *err)
 {
-    struct video_sink_copy copy =
-        video_sink_copy(pass->copied_video ? pass->copied_video->stream : NULL);
-    if (tagger)
-        copy.parameters = tagger->par_out;
-    const struct video_sink_settings settings = {
-        .width = pass->video->width,
-        .height = pass->video->height,
-        .rate = pass->video->rate,
-        .title = publish->title,
-        .marks = {publish->logo, publish->logo != NULL},
-        .audio = pass->sound != NULL,
-        .copy_video = copy,
-        .copy_audio = video_sink_copy(pass->copied_sound ? pass->copied_sound->stream : NULL),
-    };
-    return video_sink_new(fd, &settings, &pass->sink, err);
+    return video_pass_open_sink(pass, fd,
+                                (struct video_sink_settings){
+                                    .title = publish->title,
+                                    .marks = {publish->logo, publish->logo != NULL},
+                                    .audio = pass->sound != NULL,
+                                    .copy_video.parameters = tagger ? tagger->par_out : NULL,
+                                },
+                                err);
 }
 
 /* Looks into the file here and there, when its pictures were copied unseen. */
@@ -151,22 +144,17 @@ static int video_publish_run(struct video_pass *pass, AVBSFContext *tagger,
                              struct video_poster *poster, double progress_to,
                              const struct media_monitor *monitor, struct err *err)
 {
-    const struct graph_run run = {
-        .graph = pass->graph,
-        .sink = pass->sink,
-        .rate = pass->video->rate,
-        .duration_us = pass->video->duration_us,
-        .monitor = monitor,
-        .progress_from = VIDEO_PUBLISH_MEASURE,
-        .progress_to = progress_to,
-        .copy_video = pass->copied_video,
-        .copy_audio = pass->copied_sound,
-        .video_filter = tagger,
-        .observe = poster ? video_poster_observe : NULL,
-        .observe_context = poster,
-    };
-    int rc = graph_run(&run, err);
-    return rc < 0 ? rc : video_sink_finish(pass->sink, err);
+    return video_pass_run(pass,
+                          (struct graph_run){
+                              .duration_us = pass->video->duration_us,
+                              .monitor = monitor,
+                              .progress_from = VIDEO_PUBLISH_MEASURE,
+                              .progress_to = progress_to,
+                              .video_filter = tagger,
+                              .observe = poster ? video_poster_observe : NULL,
+                              .observe_context = poster,
+                          },
+                          err);
 }
 
 int video_publish(int fd_in, const char *path, const struct video_publish_settings *settings,

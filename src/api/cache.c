@@ -1,6 +1,7 @@
 #include "api/internal.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -8,9 +9,15 @@
 /*
  * DESIGN. Polling clients ask for the same object again and again. Its text is kept in a slot chosen by its id until a commit
  * changes the object, at most for CACHE_LIFE_US or half the life of the signed URLs in it. A slot has a ticket that every change
- * moves: a text that was rendered from rows read before a change is not kept.
+ * moves: a text that was rendered from rows read before a change is not kept. Large objects must not add up to a large server: when
+ * CACHE_BYTES_MAX are kept, it begins anew.
  */
-enum { CACHE_SLOTS = 4096, CACHE_LIFE_US = 60 * 1000000, CACHE_TEXT_MAX = 256 * 1024 };
+enum {
+    CACHE_SLOTS = 4096,
+    CACHE_LIFE_US = 60 * 1000000,
+    CACHE_TEXT_MAX = 256 * 1024,
+    CACHE_BYTES_MAX = 32 << 20
+};
 
 struct cache_text {
     atomic_int references;
@@ -29,7 +36,8 @@ struct cache_slot {
 struct cache {
     int64_t life_us;
     pthread_mutex_t lock;
-    struct cache_slot slots[CACHE_SLOTS]; /* under lock */
+    struct cache_slot slots[CACHE_SLOTS]; /* under lock, as the next */
+    size_t bytes;                         /* of all texts in slots */
 };
 
 struct cache *cache_new(int url_life_s)
@@ -48,32 +56,36 @@ void cache_release(void *object)
         free(text);
 }
 
-static void cache_empty(struct cache_slot *slot)
+static void cache_empty(struct cache *cache, struct cache_slot *slot)
 {
-    if (slot->text)
+    if (slot->text) {
+        cache->bytes -= slot->text->size;
         cache_release(slot->text);
+    }
     free(slot->customer);
     free(slot->base);
     slot->text = NULL;
     slot->customer = slot->base = NULL;
 }
 
+static void cache_empty_all(struct cache *cache)
+{
+    for (size_t i = 0; i < CACHE_SLOTS; i++)
+        cache_empty(cache, &cache->slots[i]);
+}
+
 void cache_free(struct cache *cache)
 {
     if (!cache)
         return;
-    for (size_t i = 0; i < CACHE_SLOTS; i++)
-        cache_empty(&cache->slots[i]);
+    cache_empty_all(cache);
     pthread_mutex_destroy(&cache->lock);
     free(cache);
 }
 
 static struct cache_slot *cache_slot(struct cache *cache, const char *id)
 {
-    uint32_t hash = 2166136261u;
-    for (; *id; id++)
-        hash = (hash ^ (unsigned char)*id) * 16777619u;
-    return &cache->slots[hash % CACHE_SLOTS];
+    return &cache->slots[hash_text(id) % CACHE_SLOTS];
 }
 
 struct cache_text *cache_get(struct cache *cache, const char *id, const char *customer,
@@ -104,7 +116,10 @@ void cache_put(struct cache *cache, const char *id, const char *customer, const 
     pthread_mutex_lock(&cache->lock);
     struct cache_slot *slot = cache_slot(cache, id);
     if (slot->ticket == ticket) {
-        cache_empty(slot);
+        cache_empty(cache, slot);
+        if (cache->bytes + size > CACHE_BYTES_MAX)
+            cache_empty_all(cache);
+        cache->bytes += size;
         memcpy(slot->id, id, strnlen(id, sizeof(slot->id) - 1) + 1);
         slot->customer = mem_strdup(customer);
         slot->base = mem_strdup(base);
@@ -121,7 +136,7 @@ void cache_drop(struct cache *cache, const char *id)
     pthread_mutex_lock(&cache->lock);
     struct cache_slot *slot = cache_slot(cache, id);
     slot->ticket++;
-    cache_empty(slot);
+    cache_empty(cache, slot);
     pthread_mutex_unlock(&cache->lock);
 }
 

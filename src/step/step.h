@@ -196,8 +196,8 @@ int step_run_open_output(struct step_run *run, int *ret_fd, struct err *err);
 void step_run_add_file(struct step_run *run, int fd, const char *content_type, int width,
                        int height, int64_t duration_ms);
 void step_run_add_text(struct step_run *run, const char *text);
-/* The first parameter is the run: it is the context of a struct media_assets. */
-int step_run_asset(void *run, const char *name, const void **ret_bytes, size_t *ret_size,
+/* `context` is the run, as it is in a struct media_assets. */
+int step_run_asset(void *context, const char *name, const void **ret_bytes, size_t *ret_size,
                    struct err *err);
 void step_run_note(struct step_run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -1,73 +1,27 @@
 /* The steps that cut out and crop: known patterns at known places. Run as "test_steps_background VIDEOS PROJECT". */
-#include "host.h"
-#include "judge_video.h"
+#include "runner.h"
 
-#include "media/image.h"
 #include "media/video.h"
+#include "shared/fault.h"
+#include "shared/folder.h"
+#include "still.h"
 
-#include <fcntl.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-static const char *videos, *project;
-static char folder[] = "/tmp/reeld-steps-XXXXXX";
-static struct err fault;
-
-static const uint8_t red[4] = {220, 30, 20, 255}, green[4] = {20, 200, 40, 255};
-static const uint8_t blue[4] = {30, 40, 220, 255}, white[4] = {255, 255, 255, 255};
-static const uint8_t black[4] = {0, 0, 0, 255}, clear[4] = {0, 0, 0, 0};
-
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        if ((call) < 0)                                                                            \
-            fail_msg("%s: %s", #call, fault.message);                                              \
-    } while (0)
+static const char *project;
+static const uint8_t screen[4] = {20, 200, 40, 255}; /* a green one */
 
 /* --- inputs --- */
-
-static int create(const char *name)
-{
-    char path[256];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    return fd;
-}
-
-static void write_picture(const char *name, const struct picture *picture)
-{
-    int fd CLEANUP(fd) = create(name);
-    OK(image_save(picture, IMAGE_PNG, 0, fd, &fault));
-}
-
-static void fill(struct picture *picture, int x, int y, int width, int height, const uint8_t *color)
-{
-    for (int row = y; row < y + height; row++) {
-        for (int column = x; column < x + width; column++)
-            memcpy(picture_at(picture, column, row), color, (size_t)picture->channels);
-    }
-}
-
-static struct picture *flat(int width, int height, int channels, const uint8_t *color)
-{
-    struct picture *picture = picture_new(width, height, channels);
-    fill(picture, 0, 0, width, height, color);
-    return picture;
-}
 
 /* A rectangle on a ground. */
 static void write_box(const char *name, int width, int height, int channels, const uint8_t *ground,
                       int x, int y, int box_width, int box_height, const uint8_t *color)
 {
-    struct picture *picture CLEANUP(picture) = flat(width, height, channels, ground);
-    fill(picture, x, y, box_width, box_height, color);
-    write_picture(name, picture);
+    struct picture *picture CLEANUP(picture) = still_flat(width, height, channels, ground);
+    still_fill(picture, x, y, box_width, box_height, color);
+    still_write(name, picture, IMAGE_PNG);
 }
 
 static double disc(double x, double y, double centre_x, double centre_y, double radius)
@@ -82,13 +36,14 @@ static void write_disc(const char *name, const uint8_t *ground, double shade)
     for (int y = 0; y < 240; y++) {
         for (int x = 0; x < 320; x++) {
             double a = disc(x, y, 160, 120, 70), dark = 1 - shade * x / 320;
-            const uint8_t *front = y > 110 && y < 130 ? (const uint8_t[]){150, 150, 150} : red;
+            const uint8_t *front =
+                y > 110 && y < 130 ? (const uint8_t[]){150, 150, 150} : still_red;
             for (int c = 0; c < 3; c++)
                 picture_at(picture, x, y)[c] = (uint8_t)lround(
                     a * front[c] + (1 - a) * (ground[c] * dark + (x * 7 + y * 13) % 5 - 2));
         }
     }
-    write_picture(name, picture);
+    still_write(name, picture, IMAGE_PNG);
 }
 
 static struct video_writer *start_video(int fd, int width, int height, int frames)
@@ -106,11 +61,11 @@ static struct video_writer *start_video(int fd, int width, int height, int frame
 /* A red square of 40 pixels that goes 4 pixels to the right with every frame, from x = 40. */
 static void write_moving(const char *name, const uint8_t *ground, int frames)
 {
-    int fd CLEANUP(fd) = create(name);
+    int fd CLEANUP(fd) = folder_create(name);
     struct video_writer *writer CLEANUP(video_writer) = start_video(fd, 320, 180, frames);
     for (int i = 0; i < frames; i++) {
-        struct picture *frame CLEANUP(picture) = flat(320, 180, 3, ground);
-        fill(frame, 40 + 4 * i, 60, 40, 40, red);
+        struct picture *frame CLEANUP(picture) = still_flat(320, 180, 3, ground);
+        still_fill(frame, 40 + 4 * i, 60, 40, 40, still_red);
         OK(video_writer_frame(writer, frame, &fault));
     }
     OK(video_writer_finish(writer, &fault));
@@ -120,17 +75,14 @@ static struct picture *astronaut(int side)
 {
     char path[512];
     snprintf(path, sizeof(path), "%s/tests/data/astronaut.png", project);
-    int fd CLEANUP(fd) = open(path, O_RDONLY);
-    assert_true(fd >= 0);
-    struct picture *photo CLEANUP(picture) = NULL;
-    OK(image_load(fd, path, 0, 0, false, &photo, &fault));
+    struct picture *photo CLEANUP(picture) = still_load(path);
     return image_resize(photo, side, side);
 }
 
 /* A person who does not move, under the noise of a camera that is different in every frame. */
 static void write_person(const char *name, int frames)
 {
-    int fd CLEANUP(fd) = create(name);
+    int fd CLEANUP(fd) = folder_create(name);
     struct picture *photo CLEANUP(picture) = astronaut(320);
     struct video_writer *writer CLEANUP(video_writer) = start_video(fd, 320, 320, frames);
     uint32_t noise = 1;
@@ -146,111 +98,44 @@ static void write_person(const char *name, int frames)
     OK(video_writer_finish(writer, &fault));
 }
 
-static const char *const inputs[] = {"blue.png",   "alpha.png",  "feet.png",   "half.png",
-                                     "screen.png", "studio.png", "border.png", "sides.png",
-                                     "clear.png",  "flat.png",   "person.png", "screen.mp4",
-                                     "box.mp4",    "person.mp4", "broken.png", "nothing.png"};
-
 static int make_inputs(void **state)
 {
     (void)state;
-    if (!mkdtemp(folder))
-        return -1;
-    write_box("blue.png", 300, 200, 3, blue, 0, 0, 1, 1, blue);
-    write_box("alpha.png", 100, 100, 4, clear, 30, 10, 40, 80, red);
-    write_box("feet.png", 100, 100, 4, clear, 30, 20, 40, 80, red);
-    write_box("half.png", 320, 240, 3, black, 0, 0, 160, 240, white);
-    write_disc("screen.png", green, 0.15);
+    write_box("blue.png", 300, 200, 3, still_blue, 0, 0, 1, 1, still_blue);
+    write_box("alpha.png", 100, 100, 4, still_clear, 30, 10, 40, 80, still_red);
+    write_box("feet.png", 100, 100, 4, still_clear, 30, 20, 40, 80, still_red);
+    write_box("half.png", 320, 240, 3, still_black, 0, 0, 160, 240, still_white);
+    write_disc("screen.png", screen, 0.15);
     write_disc("studio.png", (const uint8_t[]){205, 206, 210}, 0.2);
-    write_box("border.png", 120, 90, 3, white, 30, 20, 50, 40, red);
-    write_box("clear.png", 120, 90, 4, clear, 25, 35, 60, 20, blue);
-    write_box("flat.png", 64, 48, 3, blue, 0, 0, 1, 1, blue);
-    write_box("nothing.png", 64, 48, 4, clear, 0, 0, 1, 1, clear);
-    struct picture *sides CLEANUP(picture) = flat(200, 150, 3, green);
-    fill(sides, 0, 0, 200, 21, black);
-    fill(sides, 0, 140, 200, 10, white);
+    write_box("border.png", 120, 90, 3, still_white, 30, 20, 50, 40, still_red);
+    write_box("clear.png", 120, 90, 4, still_clear, 25, 35, 60, 20, still_blue);
+    write_box("flat.png", 64, 48, 3, still_blue, 0, 0, 1, 1, still_blue);
+    write_box("nothing.png", 64, 48, 4, still_clear, 0, 0, 1, 1, still_clear);
+    struct picture *sides CLEANUP(picture) = still_flat(200, 150, 3, screen);
+    still_fill(sides, 0, 0, 200, 21, still_black);
+    still_fill(sides, 0, 140, 200, 10, still_white);
     for (int i = 0; i < 200; i++) /* noise and one speck */
         picture_at(sides, i, i % 21)[1] = (uint8_t)(i % 12);
-    fill(sides, 50, 70, 100, 10, red);
-    fill(sides, 0, 60, 200, 5, blue);
-    fill(sides, 90, 21, 5, 119, blue);
-    write_picture("sides.png", sides);
+    still_fill(sides, 50, 70, 100, 10, still_red);
+    still_fill(sides, 0, 60, 200, 5, still_blue);
+    still_fill(sides, 90, 21, 5, 119, still_blue);
+    still_write("sides.png", sides, IMAGE_PNG);
     struct picture *person CLEANUP(picture) = astronaut(512);
-    write_picture("person.png", person);
-    write_moving("screen.mp4", green, 25);
-    write_moving("box.mp4", black, 20);
+    still_write("person.png", person, IMAGE_PNG);
+    write_moving("screen.mp4", screen, 25);
+    write_moving("box.mp4", still_black, 20);
     write_person("person.mp4", 16);
-    int fd CLEANUP(fd) = create("broken.png");
-    return write(fd, "no picture at all", 17) == 17 ? 0 : -1;
+    folder_write("broken.png", "no picture at all", 17);
+    return 0;
 }
 
-static int remove_inputs(void **state)
-{
-    (void)state;
-    char path[256];
-    for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", folder, inputs[i]);
-        unlink(path);
-    }
-    return rmdir(folder);
-}
+/* --- looking --- */
 
-/* --- running --- */
-
-/* `params` holds @NAME for a file of this test, %NAME for a video of the folder and $NAME for a file of the project. */
-static struct host *open_step(const char *type, const char *params)
+/* The only result. */
+static struct picture *still_of(const struct host *host, int width, int height)
 {
-    struct arena *a = arena_new();
-    char *text = arena_strdup(a, "");
-    for (const char *at = params; *at; at++) {
-        int length = (int)strcspn(at + 1, "'");
-        const char *where = *at == '@' ? folder : *at == '%' ? videos : *at == '$' ? project : NULL;
-        if (where)
-            text = arena_printf(a, "%s%s/%.*s", text, where, length, at + 1);
-        else
-            text = arena_printf(a, "%s%c", text, *at);
-        at += where ? length : 0;
-    }
-    struct host *host = host_new(type, text, &fault);
-    if (!host)
-        fail_msg("%s %s: %s", type, params, fault.message);
-    host->asset_directory = arena_printf(host->arena, "%s/assets", project);
-    arena_free(a);
-    return host;
-}
-
-static struct host *run_step(const char *type, const char *params)
-{
-    struct host *host = open_step(type, params);
-    if (host_run(host) < 0)
-        fail_msg("%s %s: %s", type, params, host->err.message);
-    assert_false(host->progress_fell);
-    assert_true(host->progress > 0.999);
     assert_int_equal(host->run.output_count, 1);
-    return host;
-}
-
-static struct picture *still_of(struct host *host, int width, int height)
-{
-    const struct step_output *output = &host->run.outputs[0];
-    struct picture *picture = NULL;
-    assert_string_equal(output->content_type, "image/png");
-    OK(image_load(output->fd, "result", 0, 0, false, &picture, &fault));
-    assert_int_equal(picture->width, width);
-    assert_int_equal(picture->height, height);
-    assert_int_equal(output->width, width);
-    assert_int_equal(output->height, height);
-    return picture;
-}
-
-static bool is_color(const struct picture *picture, int x, int y, const uint8_t *color, int slack)
-{
-    const uint8_t *pixel = picture_at(picture, x, y);
-    for (int c = 0; c < picture->channels; c++) {
-        if (abs(pixel[c] - color[c]) > slack)
-            return false;
-    }
-    return true;
+    return still_result(host, 0, "image/png", width, height);
 }
 
 /* Inside the box everything has its colour and around it nothing has, `blur` pixels at the edge excepted. */
@@ -266,41 +151,11 @@ static void check_box(const struct picture *picture, int x, int y, int width, in
             if (!inside && !outside)
                 continue;
             const uint8_t *wanted = inside ? color : ground, *is = picture_at(picture, column, row);
-            if (!is_color(picture, column, row, wanted, 3))
+            if (!still_is(picture, column, row, wanted, 3))
                 fail_msg("at %d, %d: %d %d %d instead of %d %d %d", column, row, is[0], is[1],
                          is[2], wanted[0], wanted[1], wanted[2]);
         }
     }
-}
-
-static void check_fails(const char *type, const char *params, enum err_code code, const char *path,
-                        const char *words)
-{
-    struct host *host CLEANUP(host) = open_step(type, params);
-    assert_int_equal(host_run(host), code);
-    assert_string_equal(host->err.path, path);
-    if (!strstr(host->err.message, words))
-        fail_msg("\"%s\" has no \"%s\"", host->err.message, words);
-    assert_int_equal(host->run.output_count, 0);
-}
-
-static void check_cancel(const char *type, const char *params, double at)
-{
-    struct host *host CLEANUP(host) = open_step(type, params);
-    host->cancel_at = at;
-    assert_int_equal(host_run(host), ERR_CANCELLED);
-    assert_int_equal(host->run.output_count, 0);
-}
-
-static void check_repeats(const char *type, const char *params)
-{
-    struct host *first CLEANUP(host) = run_step(type, params);
-    struct host *second CLEANUP(host) = run_step(type, params);
-    size_t size, again;
-    const void *bytes = host_output_bytes(first, 0, &size);
-    const void *other = host_output_bytes(second, 0, &again);
-    assert_int_equal(size, again);
-    assert_memory_equal(bytes, other, size);
 }
 
 /* --- replace_background: stills --- */
@@ -308,7 +163,8 @@ static void check_repeats(const char *type, const char *params)
 static void test_remove_person(void **state)
 {
     (void)state;
-    struct host *host CLEANUP(host) = run_step("replace_background", "{'image_url':'@person.png'}");
+    struct host *host CLEANUP(host) =
+        runner_run("replace_background", "{'image_url':'@person.png'}");
     struct picture *cut CLEANUP(picture) = still_of(host, 512, 512);
     struct picture *photo CLEANUP(picture) = astronaut(512);
     static const int inside[][2] = {{224, 130}, {230, 30}, {200, 400}, {400, 420}};
@@ -342,71 +198,72 @@ static void check_disc(const struct picture *cut, int slack)
     printf("  %.2f pixels off at the edge, most green left over: %.0f\n", off, spill);
     assert_true(off < 0.35);
     assert_true(spill <= 12);
-    assert_true(is_color(cut, 160, 80, red, slack));
-    assert_true(is_color(cut, 160, 120, (const uint8_t[]){150, 150, 150, 255}, slack));
+    assert_true(still_is(cut, 160, 80, still_red, slack));
+    assert_true(still_is(cut, 160, 120, (const uint8_t[]){150, 150, 150, 255}, slack));
 }
 
 static void test_chroma_key(void **state)
 {
     (void)state;
-    struct host *host CLEANUP(host) =
-        run_step("replace_background", "{'image_url':'@screen.png','chroma_key_color':'#14C828'}");
+    struct host *host CLEANUP(host) = runner_run(
+        "replace_background", "{'image_url':'@screen.png','chroma_key_color':'#14C828'}");
     struct picture *cut CLEANUP(picture) = still_of(host, 320, 240);
     check_disc(cut, 3);
     /* The tolerance decides: without any the shade of the screen stays. */
     struct host *narrow CLEANUP(host) =
-        run_step("replace_background", "{'image_url':'@screen.png','chroma_key_color':'#14C828',"
-                                       "'chroma_tolerance':0}");
+        runner_run("replace_background", "{'image_url':'@screen.png','chroma_key_color':'#14C828',"
+                                         "'chroma_tolerance':0}");
     struct picture *rest CLEANUP(picture) = still_of(narrow, 320, 240);
     assert_true(picture_at(rest, 310, 10)[3] > 5);
     assert_int_equal(picture_at(cut, 310, 10)[3], 0);
     /* Wide enough, everything goes: then there is nothing to be cut out. */
     struct host *wide CLEANUP(host) =
-        run_step("replace_background", "{'image_url':'@screen.png','chroma_key_color':'#14C828',"
-                                       "'chroma_tolerance':1}");
+        runner_run("replace_background", "{'image_url':'@screen.png','chroma_key_color':'#14C828',"
+                                         "'chroma_tolerance':1}");
     assert_non_null(strstr(wide->last_note, "No subject was found"));
     /* White is a key as well. */
     struct host *paper CLEANUP(host) =
-        run_step("replace_background", "{'image_url':'@border.png','chroma_key_color':'#FFF'}");
+        runner_run("replace_background", "{'image_url':'@border.png','chroma_key_color':'#FFF'}");
     struct picture *box CLEANUP(picture) = still_of(paper, 120, 90);
     assert_int_equal(picture_at(box, 5, 5)[3], 0);
-    assert_true(is_color(box, 55, 40, red, 1));
+    assert_true(still_is(box, 55, 40, still_red, 1));
 }
 
 static void test_thing_before_an_even_ground(void **state)
 {
     (void)state;
-    struct host *host CLEANUP(host) = run_step("replace_background", "{'image_url':'@studio.png'}");
+    struct host *host CLEANUP(host) =
+        runner_run("replace_background", "{'image_url':'@studio.png'}");
     struct picture *cut CLEANUP(picture) = still_of(host, 320, 240);
     check_disc(cut, 3);
     assert_non_null(strstr(host->last_note, "No person was found"));
     /* Nothing to go by. */
-    struct host *none CLEANUP(host) = run_step(
+    struct host *none CLEANUP(host) = runner_run(
         "replace_background", "{'image_url':'$tests/data/coffee.png','option':'ReplaceBackground',"
                               "'color':'#0000FF'}");
     struct picture *whole CLEANUP(picture) = still_of(none, 600, 400);
     assert_non_null(strstr(none->last_note, "No subject was found in the picture"));
-    assert_false(is_color(whole, 5, 5, (const uint8_t[]){0, 0, 255}, 60));
+    assert_false(still_is(whole, 5, 5, (const uint8_t[]){0, 0, 255}, 60));
 }
 
 static void test_given_masks(void **state)
 {
     (void)state;
     struct host *host CLEANUP(host) =
-        run_step("replace_background", "{'image_url':'@studio.png','mask_url':'@half.png',"
-                                       "'option':'ReplaceBackground','color':'#1E28DC'}");
+        runner_run("replace_background", "{'image_url':'@studio.png','mask_url':'@half.png',"
+                                         "'option':'ReplaceBackground','color':'#1E28DC'}");
     struct picture *half CLEANUP(picture) = still_of(host, 320, 240);
-    assert_true(is_color(half, 170, 120, blue, 0));
-    assert_true(is_color(half, 300, 10, blue, 0));
-    assert_true(is_color(half, 130, 80, red, 3));
+    assert_true(still_is(half, 170, 120, still_blue, 0));
+    assert_true(still_is(half, 300, 10, still_blue, 0));
+    assert_true(still_is(half, 130, 80, still_red, 3));
     struct host *own CLEANUP(host) =
-        run_step("replace_background",
-                 "{'image_url':'@alpha.png','option':'ReplaceBackground','color':'#1E28DC'}");
+        runner_run("replace_background",
+                   "{'image_url':'@alpha.png','option':'ReplaceBackground','color':'#1E28DC'}");
     struct picture *filled CLEANUP(picture) = still_of(own, 100, 100);
-    check_box(filled, 30, 10, 40, 80, red, blue, 0);
+    check_box(filled, 30, 10, 40, 80, still_red, still_blue, 0);
 }
 
-/* 40 x 80 pixels of red, laid over 300 x 200 pixels of blue at half its height. */
+/* 40 x 80 pixels of still_red, laid over 300 x 200 pixels of blue at half its height. */
 static void test_places(void **state)
 {
     (void)state;
@@ -428,42 +285,43 @@ static void test_places(void **state)
         snprintf(params, sizeof(params),
                  "{'image_url':'@%s','option':'ReplaceBackground','background_url':'@blue.png',%s}",
                  cases[i].image, cases[i].more);
-        struct host *host CLEANUP(host) = run_step("replace_background", params);
+        struct host *host CLEANUP(host) = runner_run("replace_background", params);
         struct picture *laid CLEANUP(picture) = still_of(host, 300, 200);
-        check_box(laid, cases[i].x, cases[i].y, cases[i].width, cases[i].height, red, blue, 2);
+        check_box(laid, cases[i].x, cases[i].y, cases[i].width, cases[i].height, still_red,
+                  still_blue, 2);
     }
 }
 
 static void test_scene_behind(void **state)
 {
     (void)state;
-    struct host *host CLEANUP(host) = run_step(
+    struct host *host CLEANUP(host) = runner_run(
         "replace_background", "{'image_url':'@person.png','option':'ReplaceBackground','scene':"
                               "'arctic'}");
     struct picture *placed CLEANUP(picture) = still_of(host, 512, 512);
     struct host *empty CLEANUP(host) =
-        run_step("replace_background", "{'image_url':'@alpha.png','option':'ReplaceBackground',"
-                                       "'scene':'the city by night'}");
+        runner_run("replace_background", "{'image_url':'@alpha.png','option':'ReplaceBackground',"
+                                         "'scene':'the city by night'}");
     struct picture *around CLEANUP(picture) = still_of(empty, 100, 100);
-    assert_true(is_color(around, 50, 50, red, 0));
-    assert_false(is_color(around, 10, 50, red, 60));
+    assert_true(still_is(around, 50, 50, still_red, 0));
+    assert_false(still_is(around, 10, 50, still_red, 60));
     struct picture *photo CLEANUP(picture) = astronaut(512);
     double same = 0;
     for (int i = 0; i < 512 * 512 * 3; i++)
         same += abs(placed->pixels[i] - photo->pixels[i]) < 4;
     assert_true(same / (512 * 512 * 3) < 0.3);
-    check_fails("replace_background",
-                "{'image_url':'@alpha.png','option':'ReplaceBackground','scene':'the inside of a "
-                "shoe'}",
-                ERR_INVALID, "/scene", "arctic");
+    runner_fails("replace_background",
+                 "{'image_url':'@alpha.png','option':'ReplaceBackground','scene':'the inside of a "
+                 "shoe'}",
+                 ERR_INVALID, "/scene", "arctic");
 }
 
 static void test_restyle(void **state)
 {
     (void)state;
     struct host *host CLEANUP(host) =
-        run_step("replace_background", "{'image_url':'@person.png','option':'RestyleBackground',"
-                                       "'background_url':'$tests/data/coffee.png'}");
+        runner_run("replace_background", "{'image_url':'@person.png','option':'RestyleBackground',"
+                                         "'background_url':'$tests/data/coffee.png'}");
     struct picture *made CLEANUP(picture) = still_of(host, 512, 512);
     struct picture *photo CLEANUP(picture) = astronaut(512);
     assert_memory_equal(picture_at(made, 224, 130), picture_at(photo, 224, 130), 3);
@@ -479,10 +337,10 @@ static void test_screen_of_a_video(void **state)
 {
     (void)state;
     struct host *host CLEANUP(host) =
-        run_step("replace_background", "{'video_url':'@screen.mp4','chroma_key_color':'#14C828',"
-                                       "'option':'ReplaceBackground','color':'#1E28DC'}");
+        runner_run("replace_background", "{'video_url':'@screen.mp4','chroma_key_color':'#14C828',"
+                                         "'option':'ReplaceBackground','color':'#1E28DC'}");
     struct judge_facts facts = judge_file(host->run.outputs[0].fd);
-    struct judge_frames frames CLEANUP(judge_frames) = judge_decode(host->run.outputs[0].fd);
+    struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
     assert_int_equal(facts.width, 320);
     assert_int_equal(facts.height, 180);
     assert_int_equal(frames.count, 25);
@@ -500,14 +358,14 @@ static void test_screen_of_a_video(void **state)
     }
 }
 
-/* Before a video of red, green and blue, from its second second on. */
+/* Before a video of still_red, green and still_blue, from its second second on. */
 static void test_still_before_a_video(void **state)
 {
     (void)state;
-    struct host *host CLEANUP(host) = run_step(
+    struct host *host CLEANUP(host) = runner_run(
         "replace_background", "{'image_url':'@alpha.png','option':'ReplaceBackground','start_time':"
                               "1,'overlay_scale':0.5,'background_video_url':'%three.mp4'}");
-    struct judge_frames frames CLEANUP(judge_frames) = judge_decode(host->run.outputs[0].fd);
+    struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
     judge_file(host->run.outputs[0].fd);
     assert_int_equal(frames.width, 320);
     assert_int_equal(frames.height, 180);
@@ -535,9 +393,9 @@ static void test_sound(void **state)
         {"{'video_url':'%vp9.webm','option':'RemoveBackground','mask_url':'@half.png'}", "300"},
     };
     for (size_t i = 0; i < 3; i++) {
-        struct host *host CLEANUP(host) = run_step("replace_background", cases[i][0]);
+        struct host *host CLEANUP(host) = runner_run("replace_background", cases[i][0]);
         struct judge_facts facts = judge_file(host->run.outputs[0].fd);
-        struct judge_frames frames CLEANUP(judge_frames) = judge_decode(host->run.outputs[0].fd);
+        struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
         assert_true(facts.has_sound);
         double length = (double)frames.count / facts.rate;
         assert_true(judge_tone(&frames, atof(cases[i][1]), 0.2, length - 0.2) > 0.05);
@@ -560,9 +418,9 @@ static void test_no_flicker(void **state)
 {
     (void)state;
     struct host *host CLEANUP(host) =
-        run_step("replace_background",
-                 "{'video_url':'@person.mp4','option':'ReplaceBackground','color':'#1E28DC'}");
-    struct judge_frames frames CLEANUP(judge_frames) = judge_decode(host->run.outputs[0].fd);
+        runner_run("replace_background",
+                   "{'video_url':'@person.mp4','option':'ReplaceBackground','color':'#1E28DC'}");
+    struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
     judge_file(host->run.outputs[0].fd);
     assert_int_equal(frames.count, 16);
     double share = jumps(&frames);
@@ -579,27 +437,27 @@ static void test_video_in_other_ways(void **state)
 {
     (void)state;
     struct host *removed CLEANUP(host) =
-        run_step("replace_background", "{'video_url':'@person.mp4'}");
+        runner_run("replace_background", "{'video_url':'@person.mp4'}");
     struct judge_frames frames CLEANUP(judge_frames) = judge_decode(removed->run.outputs[0].fd);
     assert_non_null(strstr(removed->last_note, "no transparency"));
     judge_color(&frames, 3, 75, 38, 0x00b140);
     struct host *laid CLEANUP(host) =
-        run_step("replace_background", "{'video_url':'@person.mp4','option':'ReplaceBackground',"
-                                       "'background_url':'@blue.png','alignment':'right'}");
+        runner_run("replace_background", "{'video_url':'@person.mp4','option':'ReplaceBackground',"
+                                         "'background_url':'@blue.png','alignment':'right'}");
     struct judge_frames small CLEANUP(judge_frames) = judge_decode(laid->run.outputs[0].fd);
     assert_int_equal(small.width, 300);
     assert_int_equal(small.height, 200);
     judge_color(&small, 3, 40, 100, 0x1e28dc);
     assert_false(judge_is(&small, 3, 230, 180, 0x1e28dc, 60)); /* she stands at the bottom */
     struct host *tinted CLEANUP(host) =
-        run_step("replace_background", "{'video_url':'@person.mp4','option':'RestyleBackground',"
-                                       "'background_url':'$tests/data/coffee.png'}");
+        runner_run("replace_background", "{'video_url':'@person.mp4','option':'RestyleBackground',"
+                                         "'background_url':'$tests/data/coffee.png'}");
     struct judge_frames brown CLEANUP(judge_frames) = judge_decode(tinted->run.outputs[0].fd);
     const uint8_t *wall = judge_pixel(&brown, 3, 75, 38);
     assert_true(wall[0] - wall[2] > 40);
     struct host *none CLEANUP(host) =
-        run_step("replace_background",
-                 "{'video_url':'%high.mp4','option':'ReplaceBackground','color':'#1E28DC'}");
+        runner_run("replace_background",
+                   "{'video_url':'%high.mp4','option':'ReplaceBackground','color':'#1E28DC'}");
     assert_non_null(strstr(none->last_note, "No subject was found in the video"));
 }
 
@@ -635,8 +493,8 @@ static void test_faults(void **state)
         {"{'video_url':'@broken.png'}", ERR_BAD_INPUT, "/video_url", "video_url"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        check_fails("replace_background", cases[i].params, cases[i].code, cases[i].path,
-                    cases[i].words);
+        runner_fails("replace_background", cases[i].params, cases[i].code, cases[i].path,
+                     cases[i].words);
 }
 
 static void test_cancel_and_repeat(void **state)
@@ -645,12 +503,12 @@ static void test_cancel_and_repeat(void **state)
     static const char still[] = "{'image_url':'@person.png','option':'RestyleBackground',"
                                 "'background_url':'@blue.png'}";
     static const char video[] = "{'video_url':'@screen.mp4','chroma_key_color':'#14C828'}";
-    check_cancel("replace_background", still, 0.05);
-    check_cancel("replace_background", still, 0.5);
-    check_cancel("replace_background", video, 0.05);
-    check_cancel("replace_background", video, 0.5);
-    check_repeats("replace_background", "{'image_url':'@person.png'}");
-    check_repeats("replace_background", video);
+    assert_int_equal(runner_cancel_at("replace_background", still, 0.05), 0);
+    assert_int_equal(runner_cancel_at("replace_background", still, 0.5), 0);
+    assert_int_equal(runner_cancel_at("replace_background", video, 0.05), 0);
+    assert_int_equal(runner_cancel_at("replace_background", video, 0.5), 0);
+    runner_repeats("replace_background", "{'image_url':'@person.png'}");
+    runner_repeats("replace_background", video);
 }
 
 /* --- crop_to_content --- */
@@ -663,20 +521,24 @@ static void test_crop_stills(void **state)
         int width, height, x, y, box_width, box_height;
         const uint8_t *color, *ground;
     } cases[] = {
-        {"'image_url':'@border.png'", 50, 40, 0, 0, 50, 40, red, white},
-        {"'image_url':'@border.png','padding':7", 64, 54, 7, 7, 50, 40, red, white},
-        {"'image_url':'@border.png','padding':60", 170, 160, 60, 60, 50, 40, red, white},
-        {"'image_url':'@border.png','aspect_ratio':'1:1'", 50, 50, 0, 5, 50, 40, red, white},
-        {"'image_url':'@border.png','aspect_ratio':'21:9'", 94, 40, 22, 0, 50, 40, red, white},
-        {"'image_url':'@border.png','padding':5,'aspect_ratio':'9:16'", 60, 107, 5, 33, 50, 40, red,
-         white},
-        {"'image_url':'@clear.png'", 60, 20, 0, 0, 60, 20, blue, clear},
-        {"'image_url':'@clear.png','padding':40", 140, 100, 40, 40, 60, 20, blue, clear},
+        {"'image_url':'@border.png'", 50, 40, 0, 0, 50, 40, still_red, still_white},
+        {"'image_url':'@border.png','padding':7", 64, 54, 7, 7, 50, 40, still_red, still_white},
+        {"'image_url':'@border.png','padding':60", 170, 160, 60, 60, 50, 40, still_red,
+         still_white},
+        {"'image_url':'@border.png','aspect_ratio':'1:1'", 50, 50, 0, 5, 50, 40, still_red,
+         still_white},
+        {"'image_url':'@border.png','aspect_ratio':'21:9'", 94, 40, 22, 0, 50, 40, still_red,
+         still_white},
+        {"'image_url':'@border.png','padding':5,'aspect_ratio':'9:16'", 60, 107, 5, 33, 50, 40,
+         still_red, still_white},
+        {"'image_url':'@clear.png'", 60, 20, 0, 0, 60, 20, still_blue, still_clear},
+        {"'image_url':'@clear.png','padding':40", 140, 100, 40, 40, 60, 20, still_blue,
+         still_clear},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char params[256];
         snprintf(params, sizeof(params), "{%s}", cases[i].params);
-        struct host *host CLEANUP(host) = run_step("crop_to_content", params);
+        struct host *host CLEANUP(host) = runner_run("crop_to_content", params);
         struct picture *cut CLEANUP(picture) = still_of(host, cases[i].width, cases[i].height);
         check_box(cut, cases[i].x, cases[i].y, cases[i].box_width, cases[i].box_height,
                   cases[i].color, cases[i].ground, 0);
@@ -688,19 +550,19 @@ static void test_crop_stills(void **state)
 static void test_crop_sides(void **state)
 {
     (void)state;
-    struct host *host CLEANUP(host) = run_step("crop_to_content", "{'image_url':'@sides.png'}");
+    struct host *host CLEANUP(host) = runner_run("crop_to_content", "{'image_url':'@sides.png'}");
     struct picture *cut CLEANUP(picture) = still_of(host, 200, 119);
-    assert_true(is_color(cut, 92, 0, blue, 0));
-    assert_true(is_color(cut, 92, 118, blue, 0));
+    assert_true(still_is(cut, 92, 0, still_blue, 0));
+    assert_true(still_is(cut, 92, 118, still_blue, 0));
     struct host *strict CLEANUP(host) =
-        run_step("crop_to_content", "{'image_url':'@sides.png','threshold':0.02}");
+        runner_run("crop_to_content", "{'image_url':'@sides.png','threshold':0.02}");
     struct picture *noisy CLEANUP(picture) = still_of(strict, 200, 140);
-    assert_true(is_color(noisy, 92, 21, blue, 0));
+    assert_true(still_is(noisy, 92, 21, still_blue, 0));
     static const char *const even[] = {"{'image_url':'@flat.png'}", "{'image_url':'@nothing.png'}"};
     for (size_t i = 0; i < 2; i++) {
-        struct host *whole CLEANUP(host) = run_step("crop_to_content", even[i]);
+        struct host *whole CLEANUP(host) = runner_run("crop_to_content", even[i]);
         struct picture *same CLEANUP(picture) = still_of(whole, 64, 48);
-        assert_true(is_color(same, 5, 40, i == 0 ? blue : clear, 0));
+        assert_true(still_is(same, 5, 40, i == 0 ? still_blue : still_clear, 0));
         assert_non_null(strstr(whole->last_note, "nothing but border"));
     }
 }
@@ -709,9 +571,9 @@ static void test_crop_sides(void **state)
 static void test_crop_video(void **state)
 {
     (void)state;
-    struct host *host CLEANUP(host) = run_step("crop_to_content", "{'video_url':'@box.mp4'}");
+    struct host *host CLEANUP(host) = runner_run("crop_to_content", "{'video_url':'@box.mp4'}");
     struct judge_facts facts = judge_file(host->run.outputs[0].fd);
-    struct judge_frames frames CLEANUP(judge_frames) = judge_decode(host->run.outputs[0].fd);
+    struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
     assert_in_range(facts.width, 116, 118); /* the codec smears the edge over a pixel */
     assert_in_range(facts.height, 40, 42);
     assert_int_equal(frames.count, 20);
@@ -721,14 +583,14 @@ static void test_crop_video(void **state)
     judge_color(&frames, 19, 96, 20, 0xdc1e14);
     judge_color(&frames, 19, 60, 20, 0x000000);
     struct host *padded CLEANUP(host) =
-        run_step("crop_to_content", "{'video_url':'@box.mp4','padding':9,'aspect_ratio':'1:1'}");
+        runner_run("crop_to_content", "{'video_url':'@box.mp4','padding':9,'aspect_ratio':'1:1'}");
     struct judge_frames square CLEANUP(judge_frames) = judge_decode(padded->run.outputs[0].fd);
     assert_in_range(square.width, 134, 136);
     assert_int_equal(square.height, square.width);
     judge_color(&square, 0, 9 + 20, 67, 0xdc1e14);
     judge_color(&square, 0, 9 + 20, 20, 0x000000);
     /* Nothing but one colour: stays whole, with its sound. */
-    struct host *whole CLEANUP(host) = run_step("crop_to_content", "{'video_url':'%blue.mp4'}");
+    struct host *whole CLEANUP(host) = runner_run("crop_to_content", "{'video_url':'%blue.mp4'}");
     struct judge_facts same = judge_file(whole->run.outputs[0].fd);
     assert_int_equal(same.width, 640);
     assert_true(same.has_sound);
@@ -738,18 +600,18 @@ static void test_crop_video(void **state)
 static void test_crop_faults(void **state)
 {
     (void)state;
-    check_fails("crop_to_content", "{}", ERR_INVALID, "/image_url", "not both");
-    check_fails("crop_to_content", "{'image_url':'@flat.png','video_url':'@box.mp4'}", ERR_INVALID,
-                "/image_url", "not both");
-    check_fails("crop_to_content", "{'image_url':'@broken.png'}", ERR_BAD_INPUT, "/image_url",
-                "image_url");
-    check_fails("crop_to_content", "{'video_url':'@box.mp4','padding':2000}", ERR_INVALID,
-                "/padding", "at most 4096");
-    check_cancel("crop_to_content", "{'video_url':'@box.mp4'}", 0.2);
-    check_cancel("crop_to_content", "{'video_url':'@box.mp4'}", 0.7);
-    check_cancel("crop_to_content", "{'image_url':'@border.png'}", 0.2);
-    check_repeats("crop_to_content", "{'image_url':'@border.png','padding':3}");
-    check_repeats("crop_to_content", "{'video_url':'@box.mp4'}");
+    runner_fails("crop_to_content", "{}", ERR_INVALID, "/image_url", "not both");
+    runner_fails("crop_to_content", "{'image_url':'@flat.png','video_url':'@box.mp4'}", ERR_INVALID,
+                 "/image_url", "not both");
+    runner_fails("crop_to_content", "{'image_url':'@broken.png'}", ERR_BAD_INPUT, "/image_url",
+                 "image_url");
+    runner_fails("crop_to_content", "{'video_url':'@box.mp4','padding':2000}", ERR_INVALID,
+                 "/padding", "at most 4096");
+    assert_int_equal(runner_cancel_at("crop_to_content", "{'video_url':'@box.mp4'}", 0.2), 0);
+    assert_int_equal(runner_cancel_at("crop_to_content", "{'video_url':'@box.mp4'}", 0.7), 0);
+    assert_int_equal(runner_cancel_at("crop_to_content", "{'image_url':'@border.png'}", 0.2), 0);
+    runner_repeats("crop_to_content", "{'image_url':'@border.png','padding':3}");
+    runner_repeats("crop_to_content", "{'video_url':'@box.mp4'}");
 }
 
 /* --- whatever the schema allows --- */
@@ -775,7 +637,7 @@ static void test_any_crop(void **state)
         snprintf(params, sizeof(params),
                  "{'image_url':'@%s.png','padding':%d,'aspect_ratio':'%s','threshold':0.%02d}",
                  transparent ? "clear" : "border", padding, shape, 1 + random_below(60));
-        struct host *host CLEANUP(host) = run_step("crop_to_content", params);
+        struct host *host CLEANUP(host) = runner_run("crop_to_content", params);
         int width = host->run.outputs[0].width, height = host->run.outputs[0].height;
         int box_width = transparent ? 60 : 50, box_height = transparent ? 20 : 40;
         assert_int_equal(sscanf(shape, "%d:%d", &across, &down), 2);
@@ -784,7 +646,7 @@ static void test_any_crop(void **state)
         assert_true(fabs((double)width * down / across - height) < fmax(1, (double)down / across));
         struct picture *cut CLEANUP(picture) = still_of(host, width, height);
         check_box(cut, (width - box_width) / 2, (height - box_height) / 2, box_width, box_height,
-                  transparent ? blue : red, transparent ? clear : white, 1);
+                  transparent ? still_blue : still_red, transparent ? still_clear : still_white, 1);
     }
 }
 
@@ -802,11 +664,11 @@ static void test_any_place(void **state)
                  "{'image_url':'@alpha.png','option':'ReplaceBackground','background_url':"
                  "'@blue.png','overlay_scale':%.2f,'alignment':'%s','x_offset':%d,'y_offset':%d}",
                  scale, alignments[side], right, below);
-        struct host *host CLEANUP(host) = run_step("replace_background", params);
+        struct host *host CLEANUP(host) = runner_run("replace_background", params);
         struct picture *laid CLEANUP(picture) = still_of(host, 300, 200);
         check_box(laid, (int)lrint((300 - width) * side / 2) + right,
                   (int)lrint((200 - height) / 2) + below, (int)lrint(width), (int)lrint(height),
-                  red, blue, 4);
+                  still_red, still_blue, 4);
     }
 }
 
@@ -834,9 +696,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_any_crop),
         cmocka_unit_test(test_any_place),
     };
-    if (argc != 3 || step_process_init(&fault) < 0)
+    if (argc != 3 || !runner_start(argc, argv))
         return 2;
-    videos = argv[1];
     project = argv[2];
-    return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
+    return cmocka_run_group_tests(tests, make_inputs, folder_remove);
 }

@@ -3,74 +3,35 @@
 #include "runner.h"
 
 #include "base/buffer.h"
-#include "media/image.h"
+#include "shared/fault.h"
+#include "shared/folder.h"
+#include "still.h"
 
-#include <fcntl.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 enum { CHAIN_MAX = 4 };
-
-static char folder[] = "/tmp/reeld-steps-XXXXXX";
-static struct err fault;
 
 /* `params` of a step whose video comes from the one before it: $ stands for the file. */
 struct link {
     const char *type, *params;
 };
 
-static void write_flat(const char *name, int width, int height, const uint8_t color[4],
-                       int channels)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    struct picture *picture CLEANUP(picture) = picture_new(width, height, channels);
-    for (int i = 0; i < width * height; i++)
-        memcpy(picture->pixels + (size_t)(i * channels), color, (size_t)channels);
-    int fd CLEANUP(fd) = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(image_save(picture, IMAGE_PNG, 0, fd, &fault), 0);
-}
-
 static int make_inputs(void **state)
 {
     (void)state;
-    if (!mkdtemp(folder))
-        return -1;
-    write_flat("still.png", 400, 400, (const uint8_t[]){200, 120, 60, 255}, 3);
-    write_flat("logo.png", 60, 60, (const uint8_t[]){20, 180, 40, 255}, 4);
-    write_flat("glass.png", 80, 40, (const uint8_t[]){240, 240, 240, 140}, 4);
+    still_write_flat("still.png", 400, 400, 3, (const uint8_t[]){200, 120, 60});
+    still_write_flat("logo.png", 60, 60, 4, still_green);
+    still_write_flat("glass.png", 80, 40, 4, (const uint8_t[]){240, 240, 240, 140});
     return 0;
-}
-
-static int remove_inputs(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"still.png", "logo.png", "glass.png", "0.mp4", "1.mp4"};
-    char path[64];
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    return rmdir(folder);
 }
 
 static void keep_video(struct host *host, const char *name)
 {
-    char path[64];
     size_t size;
     const void *bytes = host_output_bytes(host, 0, &size);
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
+    folder_write(name, bytes, size);
 }
 
 static struct host *open_link(const struct link *link, const char *video)
@@ -231,20 +192,13 @@ static void test_fault(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: test_steps_fuse VIDEOS\n");
+    if (!runner_start(argc, argv))
         return 2;
-    }
-    runner_folders(argv[1], folder);
-    if (step_process_init(&fault) < 0) {
-        fprintf(stderr, "%s\n", fault.message);
-        return 1;
-    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clip),
         cmocka_unit_test(test_video),
         cmocka_unit_test(test_inset),
         cmocka_unit_test(test_fault),
     };
-    return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
+    return cmocka_run_group_tests(tests, make_inputs, folder_remove);
 }

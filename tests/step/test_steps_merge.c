@@ -2,20 +2,13 @@
  * tests/data/make_videos.py filled. */
 #include "runner.h"
 
-#include "media/image.h"
+#include "shared/fault.h"
+#include "shared/folder.h"
+#include "still.h"
 
-#include <fcntl.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-static char folder[] = "/tmp/reeld-steps-XXXXXX";
-static struct err fault;
 
 #define RED 0xfe0000
 #define LIME 0x00ff00
@@ -25,24 +18,8 @@ static struct err fault;
 static int make_inputs(void **state)
 {
     (void)state;
-    if (!mkdtemp(folder))
-        return -1;
-    char path[64];
-    snprintf(path, sizeof(path), "%s/blue.png", folder);
-    struct picture *picture CLEANUP(picture) = picture_new(300, 200, 3);
-    for (int i = 0; i < 300 * 200; i++)
-        picture->pixels[3 * i + 2] = 254;
-    int fd CLEANUP(fd) = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    return fd < 0 ? -1 : image_save(picture, IMAGE_PNG, 0, fd, &fault);
-}
-
-static int remove_inputs(void **state)
-{
-    (void)state;
-    char path[64];
-    snprintf(path, sizeof(path), "%s/blue.png", folder);
-    unlink(path);
-    return rmdir(folder);
+    still_write_flat("blue.png", 300, 200, 3, (const uint8_t[]){0, 0, 254});
+    return 0;
 }
 
 /* --- overlay_video --- */
@@ -337,15 +314,8 @@ static void test_merge_faults(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: test_steps_merge VIDEOS\n");
+    if (!runner_start(argc, argv))
         return 2;
-    }
-    runner_folders(argv[1], folder);
-    if (step_process_init(&fault) < 0) {
-        fprintf(stderr, "%s\n", fault.message);
-        return 1;
-    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layouts),
         cmocka_unit_test(test_shapes),
@@ -358,5 +328,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_merge_changes_sound),
         cmocka_unit_test(test_merge_faults),
     };
-    return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
+    return cmocka_run_group_tests(tests, make_inputs, folder_remove);
 }

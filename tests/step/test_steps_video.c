@@ -1,66 +1,31 @@
 /* The steps that make videos: what they make is decoded by the ffmpeg program and measured. Run as "test_steps_video VIDEOS",
  * the folder that tests/data/make_videos.py filled. */
-#include "judge_video.h"
 #include "runner.h"
 
-#include "media/image.h"
 #include "media/layers.h"
 #include "media/move.h"
+#include "shared/fault.h"
+#include "shared/folder.h"
+#include "still.h"
 
-#include <fcntl.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 enum { SIDE = 1080, MARGIN = 60, WHOLE = SIDE + 2 * MARGIN };
 
-static char folder[] = "/tmp/reeld-steps-XXXXXX";
-static struct err fault;
-
+/* still_red and its like as values of a video */
 #define RED 0xdc1e14
 #define GREEN 0x14b428
 #define BLUE 0x1e28dc
 
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        if ((call) < 0)                                                                            \
-            fail_msg("%s: %s", #call, fault.message);                                              \
-    } while (0)
-
 /* --- inputs --- */
 
-static void fill(struct picture *picture, int x, int y, int width, int height, unsigned color)
-{
-    for (int row = y; row < y + height; row++) {
-        for (int column = x; column < x + width; column++) {
-            uint8_t *pixel = picture_at(picture, column, row);
-            for (int c = 0; c < picture->channels && c < 3; c++)
-                pixel[c] = (uint8_t)(color >> (16 - 8 * c));
-            if (picture->channels == 4)
-                pixel[3] = 255;
-        }
-    }
-}
-
-static void write_bytes(const char *name, const void *bytes, size_t size)
-{
-    char path[256];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
-/* A PNG with `layers` inside; NULL for none. */
-static void write_still(const char *name, const struct picture *picture,
-                        const struct layers *layers)
+/* A PNG with `layers` inside. */
+static void write_layers(const char *name, const struct picture *picture,
+                         const struct layers *layers)
 {
     int fd CLEANUP(fd) = memfd_create("still", MFD_CLOEXEC);
     OK(image_save(picture, IMAGE_PNG, 0, fd, &fault));
@@ -68,18 +33,12 @@ static void write_still(const char *name, const struct picture *picture,
     char *png = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     assert_true(png != MAP_FAILED);
     struct buffer with_layers CLEANUP(buffer) = {0};
-    if (layers)
-        OK(layers_embed(layers, png, size, &with_layers, &fault));
-    write_bytes(name, layers ? with_layers.bytes : png, layers ? with_layers.size : size);
+    OK(layers_embed(layers, png, size, &with_layers, &fault));
+    folder_write(name, with_layers.bytes, with_layers.size);
     munmap(png, size);
 }
 
-static void write_flat(const char *name, int width, int height, unsigned color, int channels)
-{
-    struct picture *picture CLEANUP(picture) = picture_new(width, height, channels);
-    fill(picture, 0, 0, width, height, color);
-    write_still(name, picture, NULL);
-}
+static const uint8_t plate[] = {128, 128, 128};
 
 /* A grey plate, far in its upper and near in its lower half, with a white line down its middle; a red square before it. */
 static struct layers *make_scene(const char *particles)
@@ -90,9 +49,9 @@ static struct layers *make_scene(const char *particles)
     layers->clean = picture_new(WHOLE, WHOLE, 3);
     layers->depth = picture_new(WHOLE / 8, WHOLE / 8, 1);
     layers->subject = picture_new(WHOLE, WHOLE, 4);
-    fill(layers->clean, 0, 0, WHOLE, WHOLE, 0x808080);
-    fill(layers->clean, WHOLE / 2 - 8, 0, 16, WHOLE, 0xffffff);
-    fill(layers->subject, WHOLE / 2 - 240, WHOLE / 2 - 120, 160, 240, RED);
+    still_fill(layers->clean, 0, 0, WHOLE, WHOLE, plate);
+    still_fill(layers->clean, WHOLE / 2 - 8, 0, 16, WHOLE, still_white);
+    still_fill(layers->subject, WHOLE / 2 - 240, WHOLE / 2 - 120, 160, 240, still_red);
     layers->near_m = 1;
     layers->far_m = 100;
     layers->subject_m = 4;
@@ -116,35 +75,19 @@ static struct layers *make_scene(const char *particles)
 static void write_scene(const char *name, const char *particles)
 {
     struct layers *layers CLEANUP(layers) = make_scene(particles);
-    struct picture *still CLEANUP(picture) = picture_new(SIDE, SIDE, 3);
-    fill(still, 0, 0, SIDE, SIDE, 0x808080);
-    write_still(name, still, layers);
+    struct picture *still CLEANUP(picture) = still_flat(SIDE, SIDE, 3, plate);
+    write_layers(name, still, layers);
 }
 
 static int make_inputs(void **state)
 {
     (void)state;
-    if (!mkdtemp(folder))
-        return -1;
-    write_flat("red.png", 320, 320, RED, 3);
-    write_flat("blue.png", 320, 320, BLUE, 3);
-    write_flat("logo.png", 40, 40, GREEN, 4);
+    still_write_flat("red.png", 320, 320, 3, still_red);
+    still_write_flat("blue.png", 320, 320, 3, still_blue);
+    still_write_flat("logo.png", 40, 40, 4, still_green);
     write_scene("scene.png", NULL);
     write_scene("snow.png", "snow");
     return 0;
-}
-
-static int remove_inputs(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"red.png",   "blue.png", "logo.png",
-                                        "scene.png", "snow.png", "made.mp4"};
-    char path[256];
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    return rmdir(folder);
 }
 
 /* --- create_video --- */
@@ -445,16 +388,9 @@ static void check_published(const char *name, int width, int height)
     if (fabs(lufs + 16) > 1)
         fail_msg("%s is published at %.1f LUFS", name, lufs);
     assert_int_equal(host->run.output_count, 2);
-    const struct step_output *poster = &host->run.outputs[1];
-    assert_string_equal(poster->content_type, "image/jpeg");
-    struct picture *picture CLEANUP(picture) = NULL;
-    OK(image_load(poster->fd, "poster", 0, 0, false, &picture, &fault));
-    assert_int_equal(picture->width, width);
-    assert_int_equal(poster->height, height);
+    struct picture *poster CLEANUP(picture) = still_result(host, 1, "image/jpeg", width, height);
     int side = width < height ? width : height;
-    const uint8_t *pixel = picture_at(picture, side / 10, side / 10);
-    assert_true(abs(pixel[0] - 0x14) < 16 && abs(pixel[1] - 0xb4) < 16 &&
-                abs(pixel[2] - 0x28) < 16);
+    still_check(poster, side / 10, side / 10, still_green, 15);
 }
 
 static void test_publish(void **state)
@@ -478,7 +414,7 @@ static void test_publish_copies(void **state)
         runner_video("create_video", "{'image_url':'@scene.png','duration':1,'fps':24}", &facts);
     size_t size;
     const void *bytes = host_output_bytes(made, 0, &size);
-    write_bytes("made.mp4", bytes, size);
+    folder_write("made.mp4", bytes, size);
     struct host *published CLEANUP(host) =
         runner_video("publish_video_with_logo", "{'video_url':'@made.mp4','title':'Made'}", &facts);
     assert_string_equal(facts.title, "Made");
@@ -488,24 +424,10 @@ static void test_publish_copies(void **state)
 
 /* --- publish_frames_with_logo --- */
 
-static void check_still(struct host *host, size_t index, const char *type, unsigned color)
-{
-    struct picture *picture CLEANUP(picture) = NULL;
-    assert_string_equal(host->run.outputs[index].content_type, type);
-    OK(image_load(host->run.outputs[index].fd, "still", 0, 0, false, &picture, &fault));
-    assert_int_equal(picture->width, 320);
-    assert_int_equal(picture->height, 180);
-    const uint8_t *middle = picture_at(picture, 160, 90), *logo = picture_at(picture, 20, 20);
-    for (int c = 0; c < 3; c++) {
-        assert_true(abs(middle[c] - (int)(color >> (16 - 8 * c) & 255)) < 10);
-        assert_true(abs(logo[c] - (GREEN >> (16 - 8 * c) & 255)) < 16);
-    }
-}
-
 static void test_frames(void **state)
 {
     (void)state;
-    static const unsigned colors[] = {0xfe0000, 0x00ff00, 0x0000fe};
+    static const uint8_t colors[][3] = {{254, 0, 0}, {0, 255, 0}, {0, 0, 254}};
     static const char *const params[] = {
         "{'video_url':'%three.mp4','count':3,'logo_url':'@logo.png','position':'top-left'}",
         "{'video_url':'%three.mp4','every_s':1,'logo_url':'@logo.png','position':'top-left',"
@@ -514,8 +436,12 @@ static void test_frames(void **state)
     for (int i = 0; i < 2; i++) {
         struct host *host CLEANUP(host) = runner_run("publish_frames_with_logo", params[i]);
         assert_int_equal(host->run.output_count, 3);
-        for (size_t j = 0; j < 3; j++)
-            check_still(host, j, i == 0 ? "image/jpeg" : "image/png", colors[j]);
+        for (size_t j = 0; j < 3; j++) {
+            struct picture *still CLEANUP(picture) =
+                still_result(host, j, i == 0 ? "image/jpeg" : "image/png", 320, 180);
+            still_check(still, 160, 90, colors[j], 9);
+            still_check(still, 20, 20, still_green, 15);
+        }
     }
     struct host *usual CLEANUP(host) =
         runner_run("publish_frames_with_logo", "{'video_url':'%three.mp4'}");
@@ -619,8 +545,9 @@ static void test_interlaced(void **state)
         assert_true(comb_teeth(&frames, 12, x) < 12);
     struct host *stills CLEANUP(host) =
         runner_run("publish_frames_with_logo", "{'video_url':'%interlaced.mp4','count':1}");
-    struct picture *still CLEANUP(picture) = NULL;
-    OK(image_load(stills->run.outputs[0].fd, "still", 0, 0, false, &still, &fault));
+    const struct step_output *output = &stills->run.outputs[0];
+    struct picture *still CLEANUP(picture) =
+        still_result(stills, 0, "image/jpeg", output->width, output->height);
     const struct judge_frames one = {still->width, still->height, 1, still->pixels, NULL, 0};
     for (int x = 0; x < 320; x += 2)
         assert_true(comb_teeth(&one, 0, x) < 12);
@@ -702,15 +629,8 @@ static void test_bad_videos(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: test_steps_video VIDEOS\n");
+    if (!runner_start(argc, argv))
         return 2;
-    }
-    runner_folders(argv[1], folder);
-    if (step_process_init(&fault) < 0) {
-        fprintf(stderr, "%s\n", fault.message);
-        return 1;
-    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_create_depth),
         cmocka_unit_test(test_camera_is_smooth),
@@ -733,5 +653,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_nothing_private),
         cmocka_unit_test(test_bad_videos),
     };
-    return cmocka_run_group_tests(tests, make_inputs, remove_inputs);
+    return cmocka_run_group_tests(tests, make_inputs, folder_remove);
 }

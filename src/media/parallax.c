@@ -1,6 +1,8 @@
 #include "media/parallax.h"
 
 #include "base/arena.h"
+#include "base/table.h"
+#include "media/parallax_cover.h"
 #include "media/parallax_rows.h"
 #include "media/particle/particle.h"
 #include "media/raster.h"
@@ -11,32 +13,41 @@
 
 /*
  * DESIGN. Where a pixel comes from is computed at the corners of small cells and runs linearly between them, in 16.16 fixed
- * point; colours are mixed in bytes of 32-bit pixels. A frame is made in strips that stay in the processor's cache from
- * the plate to the finished pixels. Two threads share the strips, and each pixel depends on nothing but the frame's numbers,
- * so the same input gives the same bytes on any machine.
+ * point; colours are mixed in bytes of 32-bit pixels. Cells of the plate that are hidden are left out. A frame is made in strips
+ * that stay in the processor's cache from the plate to the finished pixels. Two threads share the strips, and each pixel depends
+ * on nothing but the frame's numbers, so the same input gives the same bytes on any machine.
  */
 enum {
-    CELL_X = 16,
+    CELL_X = ROWS_CELL,
     CELL_Y = 8,
-    STRIP = 16,       /* rows, even */
-    RUN_SLACK = 2048, /* a 32nd of a pixel */
+    STRIP = 2 * CELL_Y, /* rows */
     GRAIN_SIDE = 256,
-    FRONT_NEARNESS_PERCENT = 160,
     LINEAR_STEPS = 8192
 };
 
 #define NEARNESS_MAX 2.0f
+#define FRONT_NEARNESS 1.6f
+
+/* A layer that moves as a whole. */
+struct whole {
+    struct sheet sheet; /* pixels NULL when there is none */
+    struct parallax_tiles tiles;
+    float nearness;
+    uint8_t *covers; /* enum parallax_cover of each of a frame's cells */
+};
 
 struct parallax {
     struct layers info; /* without pictures */
     float seconds;
-    struct sheet clean, subject, front; /* pixels NULL when there is none */
-    int columns, rows;                  /* corners of cells */
-    float *nearness;                    /* of the plate at the corners */
-    int32_t *source_x, *source_y;       /* where the plate's corners come from, 16.16 */
-    uint16_t *vignette;                 /* 0..256 for blocks of 8 pixels */
-    int8_t *grain;                      /* GRAIN_SIDE rows of GRAIN_SIDE pixels, each four times */
-    struct particle_mark *marks;        /* of one frame */
+    struct sheet clean;
+    struct whole wholes[2];       /* the subject, and what stands before it */
+    int columns, rows;            /* corners of cells */
+    float *nearness;              /* of the plate at the corners */
+    int32_t *source_x, *source_y; /* where the plate's corners come from, 16.16 */
+    uint8_t *bare;                /* 1 for each of a frame's cells where the plate may be seen */
+    uint16_t *vignette;           /* 0..256 for blocks of 8 pixels */
+    int8_t *grain;                /* GRAIN_SIDE rows of GRAIN_SIDE pixels, each four times */
+    struct particle_mark *marks;  /* of one frame */
     size_t mark_count;
     uint16_t linear[256]; /* of sRGB, 0..LINEAR_STEPS */
     uint8_t encoded[LINEAR_STEPS + 1];
@@ -44,27 +55,8 @@ struct parallax {
 
 /* --- preparing --------------------------------------------------------------------------------- */
 
-static void sheet_bounds(struct sheet *sheet)
-{
-    sheet->left = sheet->width;
-    sheet->top = sheet->height;
-    for (int y = 0; y < sheet->height; y++) {
-        const uint32_t *row = sheet->pixels + (size_t)y * (size_t)sheet->width;
-        for (int x = 0; x < sheet->width; x++) {
-            if (row[x] >> 24 == 0)
-                continue;
-            sheet->left = x < sheet->left ? x : sheet->left;
-            sheet->right = x + 1 > sheet->right ? x + 1 : sheet->right;
-            sheet->top = y < sheet->top ? y : sheet->top;
-            sheet->bottom = y + 1;
-        }
-    }
-}
-
 static void sheet_init(struct sheet *sheet, const struct picture *picture)
 {
-    if (!picture)
-        return;
     sheet->width = picture->width;
     sheet->height = picture->height;
     size_t count = (size_t)picture->width * (size_t)picture->height;
@@ -82,7 +74,22 @@ static void sheet_init(struct sheet *sheet, const struct picture *picture)
         }
         sheet->pixels[i] = red | green << 8 | blue << 16 | alpha << 24;
     }
-    sheet_bounds(sheet);
+}
+
+static size_t cell_count(const struct parallax *p)
+{
+    return (size_t)(p->columns - 1) * (size_t)(p->rows - 1);
+}
+
+static void prepare_whole(const struct parallax *p, struct whole *whole,
+                          const struct picture *picture, float nearness)
+{
+    if (!picture)
+        return;
+    sheet_init(&whole->sheet, picture);
+    parallax_tiles_init(&whole->tiles, &whole->sheet);
+    whole->nearness = nearness;
+    whole->covers = mem_array(cell_count(p), 1);
 }
 
 /* Nearness of the plate at the corners, smoothed so that the plate bends and never tears. */
@@ -178,13 +185,14 @@ struct parallax *parallax_new(const struct layers *layers, float seconds)
     p->info.clean = p->info.depth = p->info.subject = p->info.front = NULL;
     p->seconds = seconds;
     sheet_init(&p->clean, layers->clean);
-    sheet_init(&p->subject, layers->subject);
-    sheet_init(&p->front, layers->front);
     p->columns = (layers->width + CELL_X - 1) / CELL_X + 1;
     p->rows = (layers->height + CELL_Y - 1) / CELL_Y + 1;
     size_t corners = (size_t)p->columns * (size_t)p->rows;
     p->source_x = mem_array(corners, sizeof(int32_t));
     p->source_y = mem_array(corners, sizeof(int32_t));
+    p->bare = mem_array(cell_count(p), 1);
+    prepare_whole(p, &p->wholes[0], layers->subject, 1);
+    prepare_whole(p, &p->wholes[1], layers->front, FRONT_NEARNESS);
     prepare_nearness(p, layers);
     prepare_finish(p);
     prepare_tables(p);
@@ -197,8 +205,12 @@ void parallax_free(struct parallax *p)
     if (!p)
         return;
     free(p->clean.pixels);
-    free(p->subject.pixels);
-    free(p->front.pixels);
+    for (size_t i = 0; i < TABLE_SIZE(p->wholes); i++) {
+        free(p->wholes[i].sheet.pixels);
+        free(p->wholes[i].covers);
+        parallax_tiles_finish(&p->wholes[i].tiles);
+    }
+    free(p->bare);
     free(p->nearness);
     free(p->source_x);
     free(p->source_y);
@@ -219,10 +231,13 @@ struct shot {
     const struct picture_planes *planes;
 };
 
-/* Rows first..last of a frame on their way, `stride` pixels each. */
+/* Rows first..last of a frame on their way, `stride` pixels each, and room for one row's work. */
 struct strip {
     const struct shot *shot;
-    uint32_t *pixels;
+    uint32_t *pixels, *line;
+    int32_t *x, *y;
+    uint8_t *wanted;
+    uint16_t *gains[2];
     int first, last, stride;
 };
 
@@ -254,49 +269,24 @@ static uint32_t *strip_row(const struct strip *strip, int y)
     return strip->pixels + (size_t)(y - strip->first) * (size_t)strip->stride;
 }
 
-/* Whether a run that began at `from` with `step` is still right at a corner `pixels` further. */
-static bool run_reaches(int32_t from, int32_t step, int pixels, int32_t corner)
-{
-    int32_t off = from + step * pixels - corner;
-    return off > -RUN_SLACK && off < RUN_SLACK;
-}
-
-/* Cells in which the plate is equally far make one run. */
 static void strip_clean(const struct strip *strip, int y)
 {
     const struct parallax *p = strip->shot->p;
-    uint32_t *row = strip_row(strip, y);
-    int j = y / CELL_Y, part = y % CELL_Y;
-    const int32_t *top_x = p->source_x + (size_t)j * (size_t)p->columns,
-                  *low_x = top_x + p->columns;
-    const int32_t *top_y = p->source_y + (size_t)j * (size_t)p->columns,
-                  *low_y = top_y + p->columns;
-    int32_t x = top_x[0] + (low_x[0] - top_x[0]) / CELL_Y * part;
-    int32_t at_y = top_y[0] + (low_y[0] - top_y[0]) / CELL_Y * part;
-    int32_t step_x = 0, step_y = 0, from_x = x, from_y = at_y;
-    int first = 0;
-    for (int i = 1; i < p->columns; i++) {
-        int32_t next_x = top_x[i] + (low_x[i] - top_x[i]) / CELL_Y * part;
-        int32_t next_y = top_y[i] + (low_y[i] - top_y[i]) / CELL_Y * part;
-        int pixels = (i - first) * CELL_X;
-        if (i - 1 == first) {
-            step_x = (next_x - x) / CELL_X;
-            step_y = (next_y - at_y) / CELL_X;
-        } else if (!run_reaches(from_x, step_x, pixels, next_x) ||
-                   !run_reaches(from_y, step_y, pixels, next_y)) {
-            rows_sheet(&p->clean, from_x, from_y, step_x, step_y, pixels - CELL_X,
-                       row + first * CELL_X);
-            first = i - 1;
-            from_x = x;
-            from_y = at_y;
-            step_x = (next_x - x) / CELL_X;
-            step_y = (next_y - at_y) / CELL_X;
-        }
-        x = next_x;
-        at_y = next_y;
+    int part = y % CELL_Y;
+    size_t at = (size_t)(y / CELL_Y) * (size_t)p->columns;
+    const int32_t *top_x = p->source_x + at, *low_x = top_x + p->columns;
+    const int32_t *top_y = p->source_y + at, *low_y = top_y + p->columns;
+    for (int i = 0; i < p->columns; i++) {
+        strip->x[i] = top_x[i] + (low_x[i] - top_x[i]) / CELL_Y * part;
+        strip->y[i] = top_y[i] + (low_y[i] - top_y[i]) / CELL_Y * part;
     }
-    rows_sheet(&p->clean, from_x, from_y, step_x, step_y, (p->columns - 1 - first) * CELL_X,
-               row + first * CELL_X);
+    const struct rows_cells cells = {.sheet = &p->clean,
+                                     .x = strip->x,
+                                     .y = strip->y,
+                                     .wanted =
+                                         p->bare + (size_t)(y / CELL_Y) * (size_t)(p->columns - 1),
+                                     .count = p->columns - 1};
+    rows_cells(&cells, strip_row(strip, y));
 }
 
 /* Edges mix in linear light, as the light behind a hair does. */
@@ -313,40 +303,55 @@ static uint32_t over_pixel(const struct parallax *p, uint32_t below, uint32_t ov
     return result;
 }
 
-/* Lays a sheet that moves as a whole over the strip. */
-static void strip_sheet(const struct strip *strip, const struct sheet *sheet, float nearness)
+/* Where the corners of a row's cells come from. */
+static void whole_corners(const struct shot *shot, const struct whole *whole, int row, int32_t *x,
+                          int32_t *y)
 {
-    const struct shot *shot = strip->shot;
-    int width = shot->p->info.width;
-    if (!sheet->pixels || sheet->right == 0)
+    int cells = shot->p->columns - 1;
+    float from_x, from_y, to_x, to_y;
+    shot_source(shot, whole->nearness, 0, (float)row, &from_x, &from_y);
+    shot_source(shot, whole->nearness, (float)(cells * CELL_X), (float)row, &to_x, &to_y);
+    x[0] = fixed(from_x);
+    y[0] = fixed(from_y);
+    int32_t step_x = fixed((to_x - from_x) / (float)cells),
+            step_y = fixed((to_y - from_y) / (float)cells);
+    for (int i = 0; i < cells; i++) {
+        x[i + 1] = x[i] + step_x;
+        y[i + 1] = y[i] + step_y;
+    }
+}
+
+static void blend_cell(const struct parallax *p, uint32_t *row, const uint32_t *over)
+{
+    for (int i = 0; i < CELL_X; i++) {
+        uint32_t alpha = over[i] >> 24;
+        if (alpha > 0)
+            row[i] = alpha == 255 ? over[i] : over_pixel(p, row[i], over[i]);
+    }
+}
+
+/* Lays a layer that moves as a whole over a row. */
+static void strip_whole(const struct strip *strip, const struct whole *whole, int y)
+{
+    const struct parallax *p = strip->shot->p;
+    int count = p->columns - 1, seen = 0;
+    const uint8_t *covers = whole->covers + (size_t)(y / CELL_Y) * (size_t)count;
+    uint32_t *row = strip_row(strip, y);
+    for (int i = 0; i < count; i++) {
+        strip->wanted[i] = covers[i] != PARALLAX_COVER_NONE;
+        seen += strip->wanted[i];
+    }
+    if (seen == 0)
         return;
-    float x0, y0, x1, y1, x2, y2;
-    shot_source(shot, nearness, 0, 0, &x0, &y0);
-    shot_source(shot, nearness, (float)width, 0, &x1, &y1);
-    shot_source(shot, nearness, 0, (float)width, &x2, &y2);
-    float step_x = (x1 - x0) / (float)width, step_y = (y1 - y0) / (float)width;
-    float down_x = (x2 - x0) / (float)width, down_y = (y2 - y0) / (float)width;
-    uint32_t *line = strip->pixels + (size_t)STRIP * (size_t)strip->stride;
-    for (int y = strip->first; y < strip->last; y++) {
-        float sx = x0 + down_x * (float)y, sy = y0 + down_y * (float)y;
-        float low_y = sy < sy + step_y * (float)width ? sy : sy + step_y * (float)width;
-        float high_y = sy > sy + step_y * (float)width ? sy : sy + step_y * (float)width;
-        if (high_y < (float)sheet->top - 1 || low_y > (float)sheet->bottom)
-            continue;
-        int from = (int)floorf(((float)sheet->left - 1 - sx) / step_x) - 1;
-        int to = (int)ceilf(((float)sheet->right - sx) / step_x) + 1;
-        from = from < 0 ? 0 : from & ~1;
-        to = to > width ? width : to;
-        if (from >= to)
-            continue;
-        rows_sheet(sheet, fixed(sx + step_x * (float)from), fixed(sy + step_y * (float)from),
-                   fixed(step_x), fixed(step_y), to - from, line);
-        uint32_t *row = strip_row(strip, y);
-        for (int x = from; x < to; x++) {
-            uint32_t over = line[x - from], alpha = over >> 24;
-            if (alpha > 0)
-                row[x] = alpha == 255 ? over : over_pixel(shot->p, row[x], over);
-        }
+    whole_corners(strip->shot, whole, y, strip->x, strip->y);
+    const struct rows_cells cells = {&whole->sheet, strip->x, strip->y, strip->wanted, count};
+    rows_cells(&cells, strip->line);
+    for (int i = 0; i < count; i++) {
+        const uint32_t *over = strip->line + i * CELL_X;
+        if (covers[i] == PARALLAX_COVER_WHOLE)
+            memcpy(row + i * CELL_X, over, CELL_X * sizeof(*over));
+        else if (covers[i] == PARALLAX_COVER_PART)
+            blend_cell(p, row + i * CELL_X, over);
     }
 }
 
@@ -409,71 +414,103 @@ static void strip_particles(const struct strip *strip, bool before)
 /* --- finishing --------------------------------------------------------------------------------- */
 
 /* Vignette, breathing light and grain. */
-static void strip_finish(const struct strip *strip, int y, uint16_t *gains)
+static struct rows_finish strip_finish(const struct strip *strip, int y, uint16_t *gains)
 {
     const struct shot *shot = strip->shot;
     const struct parallax *p = shot->p;
     int blocks = strip->stride / ROWS_BLOCK, seen = (p->info.width + 7) / 8;
     const uint16_t *vignette = p->vignette + (size_t)y * (size_t)seen;
     int light = (int)lrintf(raster_clamp(shot->pose->light, 0, 1) * 256);
-    for (int b = 0; b < blocks; b++)
-        gains[b] = (uint16_t)((vignette[b < seen ? b : seen - 1] * light) >> 8);
+    for (int b = 0; b < seen; b++)
+        gains[b] = (uint16_t)((vignette[b] * light) >> 8);
+    for (int b = seen; b < blocks; b++)
+        gains[b] = gains[seen - 1];
     uint32_t turn = raster_hash(shot->frame, 17, 3);
-    const struct rows_finish finish = {
+    return (struct rows_finish){
         .gains = gains,
         .grain = p->grain + (size_t)(((uint32_t)y + (turn >> 8)) % GRAIN_SIDE) * GRAIN_SIDE * 4,
         .blocks = blocks,
         .grain_start = (int)(turn % GRAIN_SIDE) / ROWS_BLOCK,
         .grain_blocks = GRAIN_SIDE / ROWS_BLOCK,
     };
-    rows_finish(&finish, strip_row(strip, y));
 }
 
-static void strip_deliver(const struct strip *strip)
+static void strip_deliver_rgb(const struct strip *strip, struct picture *rgb)
 {
-    const struct shot *shot = strip->shot;
-    const struct picture_planes *to = shot->planes;
-    int blocks = (shot->p->info.width + ROWS_BLOCK - 1) / ROWS_BLOCK;
-    for (int y = strip->first; shot->rgb && y < strip->last; y++)
-        rows_rgb(strip_row(strip, y), shot->rgb->width, picture_at(shot->rgb, 0, y));
-    for (int y = strip->first; to && y < strip->last; y += 2) {
-        uint8_t *light = to->planes[0] + (ptrdiff_t)y * to->strides[0];
-        rows_yuv(strip_row(strip, y), strip_row(strip, y + 1), blocks, light,
-                 light + to->strides[0], to->planes[1] + (ptrdiff_t)(y / 2) * to->strides[1],
-                 to->planes[2] + (ptrdiff_t)(y / 2) * to->strides[2]);
+    for (int y = strip->first; y < strip->last; y++) {
+        const struct rows_finish finish = strip_finish(strip, y, strip->gains[0]);
+        rows_finish(&finish, strip_row(strip, y));
+        rows_rgb(strip_row(strip, y), rgb->width, picture_at(rgb, 0, y));
     }
+}
+
+static void strip_deliver_planes(const struct strip *strip, const struct picture_planes *planes)
+{
+    for (int y = strip->first; y < strip->last; y += 2) {
+        uint8_t *light = planes->planes[0] + (ptrdiff_t)y * planes->strides[0];
+        const struct rows_planes to = {light, light + planes->strides[0],
+                                       planes->planes[1] + (ptrdiff_t)(y / 2) * planes->strides[1],
+                                       planes->planes[2] + (ptrdiff_t)(y / 2) * planes->strides[2]};
+        struct rows_finish upper = strip_finish(strip, y, strip->gains[0]);
+        struct rows_finish lower = strip_finish(strip, y + 1, strip->gains[1]);
+        /* The planes' rows have no room for more. */
+        upper.blocks = lower.blocks = (planes->width + ROWS_BLOCK - 1) / ROWS_BLOCK;
+        rows_planes(&upper, strip_row(strip, y), &lower, strip_row(strip, y + 1), &to);
+    }
+}
+
+static void strip_init(struct strip *strip, const struct shot *shot)
+{
+    const struct parallax *p = shot->p;
+    size_t columns = (size_t)p->columns, stride = (columns - 1) * CELL_X;
+    *strip = (struct strip){.shot = shot, .stride = (int)stride};
+    strip->pixels = mem_array((STRIP + 1) * stride, sizeof(uint32_t));
+    strip->line = strip->pixels + STRIP * stride;
+    strip->x = mem_array(2 * columns, sizeof(int32_t));
+    strip->y = strip->x + columns;
+    strip->wanted = mem_array(columns, 1);
+    strip->gains[0] = mem_array(2 * stride / ROWS_BLOCK, sizeof(uint16_t));
+    strip->gains[1] = strip->gains[0] + stride / ROWS_BLOCK;
+}
+
+static void strip_finish_all(struct strip *strip)
+{
+    free(strip->pixels);
+    free(strip->x);
+    free(strip->wanted);
+    free(strip->gains[0]);
 }
 
 static void shot_strips(void *context, int first, int last)
 {
     const struct shot *shot = context;
     const struct parallax *p = shot->p;
-    struct strip strip = {.shot = shot, .stride = (p->columns - 1) * CELL_X};
-    size_t stride = (size_t)strip.stride;
-    strip.pixels = mem_array((STRIP + 1) * stride + 4, sizeof(uint32_t)); /* and a line */
-    uint16_t *gains = mem_array(stride / ROWS_BLOCK, sizeof(*gains));
+    struct strip strip;
+    strip_init(&strip, shot);
     for (int n = first; n < last; n++) {
         strip.first = n * STRIP;
         strip.last = strip.first + STRIP < p->info.height ? strip.first + STRIP : p->info.height;
         for (int y = strip.first; y < strip.last; y++)
             strip_clean(&strip, y);
         strip_particles(&strip, false);
-        strip_sheet(&strip, &p->subject, 1);
-        strip_sheet(&strip, &p->front, FRONT_NEARNESS_PERCENT / 100.0f);
+        for (size_t i = 0; i < TABLE_SIZE(p->wholes); i++) {
+            for (int y = strip.first; p->wholes[i].sheet.pixels && y < strip.last; y++)
+                strip_whole(&strip, &p->wholes[i], y);
+        }
         strip_particles(&strip, true);
-        for (int y = strip.first; y < strip.last; y++)
-            strip_finish(&strip, y, gains);
-        strip_deliver(&strip);
+        if (shot->rgb)
+            strip_deliver_rgb(&strip, shot->rgb);
+        else
+            strip_deliver_planes(&strip, shot->planes);
     }
-    free(gains);
-    free(strip.pixels);
+    strip_finish_all(&strip);
 }
 
-static void shot_take(struct shot *shot)
+/* --- a frame ----------------------------------------------------------------------------------- */
+
+static void shot_place_plate(const struct shot *shot)
 {
     struct parallax *p = shot->p;
-    shot->cosine = cosf(shot->pose->roll);
-    shot->sine = sinf(shot->pose->roll);
     for (int j = 0; j < p->rows; j++) {
         for (int i = 0; i < p->columns; i++) {
             size_t at = (size_t)j * (size_t)p->columns + (size_t)i;
@@ -483,6 +520,61 @@ static void shot_take(struct shot *shot)
             p->source_y[at] = fixed(y);
         }
     }
+}
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int most(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/* What a layer covers of a row of cells, whose first and last rows of pixels have these corners. */
+static void cover_cells(const struct whole *whole, const int32_t *const x[2],
+                        const int32_t *const y[2], int count, uint8_t *covers, uint8_t *bare)
+{
+    for (int i = 0; i < count; i++) {
+        int left = least(least(x[0][i], x[0][i + 1]), least(x[1][i], x[1][i + 1])) >> 16;
+        int right = most(most(x[0][i], x[0][i + 1]), most(x[1][i], x[1][i + 1])) >> 16;
+        int top = least(least(y[0][i], y[0][i + 1]), least(y[1][i], y[1][i + 1])) >> 16;
+        int bottom = most(most(y[0][i], y[0][i + 1]), most(y[1][i], y[1][i + 1])) >> 16;
+        /* Each place is mixed with the next. */
+        covers[i] = (uint8_t)parallax_tiles_cover(&whole->tiles, left, top, right + 1, bottom + 1);
+        bare[i] &= covers[i] != PARALLAX_COVER_WHOLE;
+    }
+}
+
+static void shot_place_whole(const struct shot *shot, struct whole *whole)
+{
+    struct parallax *p = shot->p;
+    size_t columns = (size_t)p->columns, count = columns - 1;
+    if (!whole->sheet.pixels)
+        return;
+    int32_t *corners = mem_array(4 * columns, sizeof(int32_t));
+    const int32_t *const x[2] = {corners, corners + columns};
+    const int32_t *const y[2] = {corners + 2 * columns, corners + 3 * columns};
+    for (int j = 0; j + 1 < p->rows; j++) {
+        for (size_t k = 0; k < 2; k++)
+            whole_corners(shot, whole, j * CELL_Y + (k ? CELL_Y - 1 : 0), corners + k * columns,
+                          corners + (2 + k) * columns);
+        cover_cells(whole, x, y, (int)count, whole->covers + (size_t)j * count,
+                    p->bare + (size_t)j * count);
+    }
+    free(corners);
+}
+
+static void shot_take(struct shot *shot)
+{
+    struct parallax *p = shot->p;
+    shot->cosine = cosf(shot->pose->roll);
+    shot->sine = sinf(shot->pose->roll);
+    shot_place_plate(shot);
+    memset(p->bare, 1, cell_count(p));
+    for (size_t i = 0; i < TABLE_SIZE(p->wholes); i++)
+        shot_place_whole(shot, &p->wholes[i]);
     shot_place_marks(shot);
     raster_bands((p->info.height + STRIP - 1) / STRIP, shot_strips, shot);
 }

@@ -1,7 +1,5 @@
 #include "api/internal.h"
 
-#include "base/clock.h"
-
 #include <string.h>
 #include <strings.h>
 
@@ -13,8 +11,8 @@
 enum { AUTH_SLOTS = 1024, AUTH_CHECK_US = 500 * 1000, AUTH_KEY_MAX = 256, AUTH_TEXT_MAX = 128 };
 
 struct auth_slot {
-    char sha256[SHA256_HEX_SIZE]; /* "" when empty */
-    char *customer, *user;
+    uint8_t digest[SHA256_SIZE];
+    char *customer, *user; /* NULL when empty */
     struct limit *limit;
 };
 
@@ -55,9 +53,8 @@ void auth_free(struct auth *auth)
 }
 
 /* Drops what is kept when the database has moved on. Under lock. */
-static void auth_refresh(struct auth *auth)
+static void auth_refresh(struct auth *auth, int64_t now)
 {
-    int64_t now = clock_monotonic_us();
     int64_t version;
     if (now - auth->checked_at < AUTH_CHECK_US)
         return;
@@ -68,20 +65,19 @@ static void auth_refresh(struct auth *auth)
     }
 }
 
-static struct auth_slot *auth_slot(struct auth *auth, const char *sha256)
+static struct auth_slot *auth_slot(struct auth *auth, const uint8_t digest[SHA256_SIZE])
 {
-    unsigned index = 0;
-    for (int i = 0; i < 8; i++)
-        index = index * 16 + (unsigned)(sha256[i] <= '9' ? sha256[i] - '0' : sha256[i] - 'a' + 10);
+    unsigned index = (unsigned)digest[0] << 8 | digest[1];
     return &auth->slots[index % AUTH_SLOTS];
 }
 
-static bool auth_find_kept(struct auth *auth, const char *sha256, struct api_call *call)
+static bool auth_find_kept(struct auth *auth, const uint8_t digest[SHA256_SIZE],
+                           struct api_call *call)
 {
     pthread_mutex_lock(&auth->lock);
-    auth_refresh(auth);
-    const struct auth_slot *slot = auth_slot(auth, sha256);
-    bool found = bytes_equal_constant_time(slot->sha256, sha256, SHA256_HEX_SIZE);
+    auth_refresh(auth, http_request_started_us(call->request));
+    const struct auth_slot *slot = auth_slot(auth, digest);
+    bool found = slot->customer && bytes_equal_constant_time(slot->digest, digest, SHA256_SIZE);
     if (found) {
         call->customer = arena_strdup(call->arena, slot->customer);
         call->user = arena_strdup(call->arena, slot->user);
@@ -91,14 +87,14 @@ static bool auth_find_kept(struct auth *auth, const char *sha256, struct api_cal
     return found;
 }
 
-static void auth_keep(struct auth *auth, const char *sha256, const struct store_key *key,
-                      struct limit *limit)
+static void auth_keep(struct auth *auth, const uint8_t digest[SHA256_SIZE],
+                      const struct store_key *key, struct limit *limit)
 {
     pthread_mutex_lock(&auth->lock);
-    struct auth_slot *slot = auth_slot(auth, sha256);
+    struct auth_slot *slot = auth_slot(auth, digest);
     free(slot->customer);
     free(slot->user);
-    memcpy(slot->sha256, sha256, SHA256_HEX_SIZE);
+    memcpy(slot->digest, digest, SHA256_SIZE);
     slot->customer = mem_strdup(key->customer);
     slot->user = mem_strdup(key->user);
     slot->limit = limit;
@@ -109,9 +105,9 @@ static void auth_keep(struct auth *auth, const char *sha256, const struct store_
 static const char *auth_given(const struct http_request *request)
 {
     const char *key = http_request_header(request, "X-Api-Key");
-    const char *bearer = http_request_header(request, "Authorization");
     if (key)
         return key;
+    const char *bearer = http_request_header(request, "Authorization");
     if (bearer && strncasecmp(bearer, "Bearer ", 7) == 0)
         return bearer + 7 + strspn(bearer + 7, " ");
     return NULL;
@@ -132,25 +128,34 @@ static int auth_text(struct api_call *call, const char *name, const char **ret_t
     return 0;
 }
 
+/* A key that is not kept. */
+static int auth_look_up(struct auth *auth, const uint8_t digest[SHA256_SIZE], struct api_call *call,
+                        struct err *err)
+{
+    char sha256[SHA256_HEX_SIZE];
+    struct store_key *key;
+    hex_encode(digest, SHA256_SIZE, sha256);
+    int rc = store_key_find(auth->store, call->arena, sha256, &key, err);
+    if (rc == ERR_NOT_FOUND || (rc == 0 && key->revoked_at != 0))
+        return err_set_default(err, ERR_UNAUTHORIZED);
+    if (rc < 0)
+        return rc;
+    call->limit = limits_key(auth->api, sha256);
+    auth_keep(auth, digest, key, call->limit);
+    call->customer = key->customer;
+    call->user = key->user;
+    return 0;
+}
+
 int auth_check(struct auth *auth, struct api_call *call, struct err *err)
 {
     const char *given = auth_given(call->request);
-    char sha256[SHA256_HEX_SIZE];
-    struct store_key *key;
+    uint8_t digest[SHA256_SIZE];
     if (!given || !*given || strlen(given) > AUTH_KEY_MAX)
         return err_set_default(err, ERR_UNAUTHORIZED);
-    sha256_hex(given, strlen(given), sha256);
-    if (!auth_find_kept(auth, sha256, call)) {
-        int rc = store_key_find(auth->store, call->arena, sha256, &key, err);
-        if (rc == ERR_NOT_FOUND || (rc == 0 && key->revoked_at != 0))
-            return err_set_default(err, ERR_UNAUTHORIZED);
-        if (rc < 0)
-            return rc;
-        call->limit = limits_key(auth->api, sha256);
-        auth_keep(auth, sha256, key, call->limit);
-        call->customer = key->customer;
-        call->user = key->user;
-    }
-    int rc = auth_text(call, "Username", &call->user, err);
+    sha256_bytes(given, strlen(given), digest);
+    int rc = auth_find_kept(auth, digest, call) ? 0 : auth_look_up(auth, digest, call, err);
+    if (rc == 0)
+        rc = auth_text(call, "Username", &call->user, err);
     return rc < 0 ? rc : auth_text(call, "X-Client-Type", &call->client_type, err);
 }

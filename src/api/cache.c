@@ -89,14 +89,14 @@ static struct cache_slot *cache_slot(struct cache *cache, const char *id)
 }
 
 struct cache_text *cache_get(struct cache *cache, const char *id, const char *customer,
-                             const char *base, uint64_t *ret_ticket)
+                             const char *base, int64_t now, uint64_t *ret_ticket)
 {
     struct cache_text *text = NULL;
     pthread_mutex_lock(&cache->lock);
     struct cache_slot *slot = cache_slot(cache, id);
     *ret_ticket = slot->ticket;
     if (slot->text && strcmp(slot->id, id) == 0 && strcmp(slot->customer, customer) == 0 &&
-        strcmp(slot->base, base) == 0 && slot->until > clock_monotonic_us()) {
+        strcmp(slot->base, base) == 0 && slot->until > now) {
         text = slot->text;
         atomic_fetch_add(&text->references, 1);
     }

@@ -11,26 +11,33 @@ enum { WORKFLOW_EVENT_MAX = 200, WORKFLOW_WEBHOOK_MAX = 2000, WORKFLOW_IMAGES_MA
 
 /* --- reading ------------------------------------------------------------------------------------ */
 
-void ep_workflow_read(struct api_call *call)
+static void workflow_read_later(struct api_call *call, int rc, int seconds,
+                                struct plan_faults *faults)
 {
     CLEANUP(arena) struct arena *scratch = arena_new();
     const char *id = call->values[0];
     struct store_workflow_full *full;
-    struct plan_faults faults;
     struct err err;
+    if (!workflow_find(call, scratch, id, &full))
+        return;
+    else if (rc < 0)
+        reply_faults(call, "query", faults);
+    else if (machine_run_final(full->workflow.status))
+        workflow_answer(call, id);
+    else if (wait_add(call->api->room, call, id, seconds, workflow_answer, &err) < 0)
+        reply_error(call, &err);
+}
+
+void ep_workflow_read(struct api_call *call)
+{
+    struct plan_faults faults;
     int seconds = 0;
     plan_faults_init(&faults, call->arena);
     int rc = wait_seconds(call, &seconds, &faults);
     if (rc == 0 && seconds == 0)
         workflow_answer_path(call);
-    else if (!workflow_find(call, scratch, id, &full))
-        return;
-    else if (rc < 0)
-        reply_faults(call, "query", &faults);
-    else if (machine_run_final(full->workflow.status))
-        workflow_answer(call, id);
-    else if (wait_add(call->api->room, call, id, seconds, workflow_answer, &err) < 0)
-        reply_error(call, &err);
+    else
+        workflow_read_later(call, rc, seconds, &faults);
 }
 
 /* --- creating ----------------------------------------------------------------------------------- */

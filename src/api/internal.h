@@ -124,10 +124,11 @@ char *render_workflow(struct arena *a, const struct api *api, const char *base,
 struct cache;
 struct cache *cache_new(int url_life_s);
 void cache_free(struct cache *cache);
-/* A text that is shared: release with cache_release(). NULL when it is not there. *ret_ticket is for cache_put(). */
+/* A text that is shared: release with cache_release(). NULL when it is not there. `now` in monotonic us; *ret_ticket is for
+ * cache_put(). */
 struct cache_text;
 struct cache_text *cache_get(struct cache *cache, const char *id, const char *customer,
-                             const char *base, uint64_t *ret_ticket);
+                             const char *base, int64_t now, uint64_t *ret_ticket);
 /* Keeps a copy unless the object changed since the ticket was given. */
 void cache_put(struct cache *cache, const char *id, const char *customer, const char *base,
                uint64_t ticket, const char *bytes, size_t size);

@@ -85,9 +85,10 @@ struct limit *limits_key(struct api *api, const char *key_sha256)
 }
 
 /* Under the limit's lock. */
-static void limit_fill(struct limit *limit, const struct api_settings *settings)
+static void limit_fill(struct limit *limit, const struct api_settings *settings, int64_t now)
 {
-    int64_t now = clock_monotonic_us();
+    if (now <= limit->filled_at) /* another thread's request began later */
+        return;
     limit->tokens += (double)(now - limit->filled_at) / 1e6 * settings->rate;
     if (limit->tokens > settings->rate_burst)
         limit->tokens = settings->rate_burst;
@@ -99,7 +100,7 @@ int limits_take_request(struct api_call *call, struct err *err)
     const struct api_settings *settings = &call->api->settings;
     struct limit *limit = call->limit;
     pthread_mutex_lock(&limit->lock);
-    limit_fill(limit, settings);
+    limit_fill(limit, settings, http_request_started_us(call->request));
     bool taken = limit->tokens >= 1;
     if (taken)
         limit->tokens -= 1;
@@ -168,7 +169,7 @@ size_t limits_headers(struct api_call *call, struct http_header headers[LIMITS_H
     if (!limit)
         return 0;
     pthread_mutex_lock(&limit->lock);
-    limit_fill(limit, settings);
+    limit_fill(limit, settings, clock_monotonic_us());
     double tokens = limit->tokens;
     pthread_mutex_unlock(&limit->lock);
     int wait_s = tokens >= 1 ? 1 : (int)ceil((1 - tokens) / settings->rate);

@@ -91,11 +91,16 @@ static json_t *render_parsed(const char *text, json_t *otherwise)
 const char *render_base(struct api_call *call)
 {
     const char *host = http_request_header(call->request, "Host");
+    const char *scheme = http_request_is_tls(call->request) ? "https://" : "http://";
     if (call->api->settings.public_url)
         return call->api->settings.public_url;
-    return arena_printf(call->arena, "%s://%s",
-                        http_request_is_tls(call->request) ? "https" : "http",
-                        host && *host ? host : "localhost");
+    if (!host || !*host)
+        host = "localhost";
+    size_t scheme_size = strlen(scheme), host_size = strlen(host);
+    char *base = arena_alloc(call->arena, scheme_size + host_size + 1);
+    memcpy(base, scheme, scheme_size);
+    memcpy(base + scheme_size, host, host_size);
+    return base;
 }
 
 /* Stored results name blobs; clients get signed URLs and the hash. */

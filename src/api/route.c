@@ -11,24 +11,70 @@ static const struct api_endpoint route_endpoints[] = {
 #undef ENDPOINT
 };
 
-/* A brace stands for one segment that is not empty; the rest is taken literally. *ret_braces counts the braces. */
-static bool route_match(struct arena *a, const char *pattern, const char *path,
-                        const char **ret_values, int *ret_braces)
+/* Every request looks here, so patterns and path are compared by segments, whose lengths tell most of them apart. */
+enum { ROUTE_SEGMENTS_MAX = 8 };
+
+struct route_path {
+    int count; /* 0: more segments than any endpoint has */
+    struct {
+        const char *text;
+        size_t size;
+    } segments[ROUTE_SEGMENTS_MAX];
+};
+
+static struct route_path route_patterns[TABLE_SIZE(route_endpoints)];
+static int route_braces[TABLE_SIZE(route_endpoints)];
+static pthread_once_t route_once = PTHREAD_ONCE_INIT;
+
+static void route_split(const char *path, struct route_path *ret_path)
 {
-    *ret_braces = 0;
-    for (;;) {
-        for (; *pattern && *pattern != '{'; pattern++, path++) {
-            if (*pattern != *path)
-                return false;
+    ret_path->count = 0;
+    while (*path == '/') {
+        size_t size = strcspn(++path, "/");
+        if (ret_path->count == ROUTE_SEGMENTS_MAX) {
+            ret_path->count = 0;
+            return;
         }
-        if (!*pattern)
-            return !*path;
-        size_t length = strcspn(path, "/");
-        if (length == 0)
+        ret_path->segments[ret_path->count].text = path;
+        ret_path->segments[ret_path->count++].size = size;
+        path += size;
+    }
+}
+
+static void route_split_patterns(void)
+{
+    for (size_t i = 0; i < TABLE_SIZE(route_endpoints); i++) {
+        struct route_path *pattern = &route_patterns[i];
+        route_split(route_endpoints[i].path, pattern);
+        for (int k = 0; k < pattern->count; k++)
+            route_braces[i] += *pattern->segments[k].text == '{';
+    }
+}
+
+/* A brace stands for one segment that is not empty; the rest is taken literally. */
+static bool route_match(const struct route_path *pattern, const struct route_path *path)
+{
+    if (pattern->count != path->count)
+        return false;
+    for (int i = pattern->count - 1; i >= 0; i--) {
+        size_t size = path->segments[i].size;
+        bool matches =
+            *pattern->segments[i].text == '{'
+                ? size > 0
+                : size == pattern->segments[i].size &&
+                      memcmp(path->segments[i].text, pattern->segments[i].text, size) == 0;
+        if (!matches)
             return false;
-        ret_values[(*ret_braces)++] = arena_strndup(a, path, length);
-        pattern = strchr(pattern, '}') + 1;
-        path += length;
+    }
+    return true;
+}
+
+static void route_values(struct arena *a, const struct route_path *pattern,
+                         const struct route_path *path, const char **ret_values)
+{
+    for (int i = 0; i < pattern->count; i++) {
+        if (*pattern->segments[i].text == '{')
+            *ret_values++ = arena_strndup(a, path->segments[i].text, path->segments[i].size);
     }
 }
 
@@ -44,34 +90,32 @@ static const char *route_allow(struct arena *a, const char *allow, const char *m
     return allow ? arena_printf(a, "%s, %s", allow, more) : more;
 }
 
-/* The fewest braces among all that match the path: a literal path wins over {id}. */
-static int route_fewest_braces(struct arena *a, const char *path)
-{
-    int fewest = API_PATH_VALUES_MAX + 1;
-    for (size_t i = 0; i < TABLE_SIZE(route_endpoints); i++) {
-        const char *values[API_PATH_VALUES_MAX];
-        int braces;
-        if (route_match(a, route_endpoints[i].path, path, values, &braces) && braces < fewest)
-            fewest = braces;
-    }
-    return fewest;
-}
-
 const struct api_endpoint *route_find(struct arena *a, const char *method, const char *path,
                                       const char **ret_values, int *ret_status,
                                       const char **ret_allow)
 {
-    int fewest = route_fewest_braces(a, path);
+    struct route_path split;
+    const struct api_endpoint *found = NULL;
+    int fewest = API_PATH_VALUES_MAX + 1; /* braces of a match: a literal path wins over {id} */
+    pthread_once(&route_once, route_split_patterns);
+    route_split(path, &split);
     *ret_allow = NULL;
     for (size_t i = 0; i < TABLE_SIZE(route_endpoints); i++) {
         const struct api_endpoint *endpoint = &route_endpoints[i];
-        int braces;
-        if (!route_match(a, endpoint->path, path, ret_values, &braces) || braces != fewest)
+        if (route_braces[i] > fewest || !route_match(&route_patterns[i], &split))
             continue;
-        if (route_takes(endpoint, method))
-            return endpoint;
-        *ret_allow = route_allow(a, *ret_allow, endpoint->method);
+        if (route_braces[i] < fewest) {
+            fewest = route_braces[i];
+            found = NULL;
+            *ret_allow = NULL;
+        }
+        if (!found && route_takes(endpoint, method)) {
+            found = endpoint;
+            route_values(a, &route_patterns[i], &split, ret_values);
+        }
+        if (!found)
+            *ret_allow = route_allow(a, *ret_allow, endpoint->method);
     }
     *ret_status = *ret_allow ? 405 : 404;
-    return NULL;
+    return found;
 }

@@ -70,7 +70,8 @@ void workflow_answer(struct api_call *call, const char *workflow_id)
     struct api *api = call->api;
     const char *base = render_base(call);
     uint64_t ticket;
-    struct cache_text *kept = cache_get(api->cache, workflow_id, call->customer, base, &ticket);
+    struct cache_text *kept = cache_get(api->cache, workflow_id, call->customer, base,
+                                        http_request_started_us(call->request), &ticket);
     struct store_workflow_full *full;
     size_t size;
     if (kept) {

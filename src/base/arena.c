@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The first block holds what a small request needs; there may be ten thousand of them. */
-enum { ARENA_FIRST_SIZE = 2000, ARENA_BLOCK_SIZE = 8192 };
+/* The first block holds what a small request needs; there may be ten thousand of them. It is of a size that glibc keeps for each
+ * thread, which makes the arena of a short request cheap; later blocks double up to the last size. */
+enum { ARENA_FIRST_SIZE = 960, ARENA_BLOCK_SIZE = 8192 };
 
 struct arena_block {
     struct arena_block *next;
@@ -48,8 +49,9 @@ static struct arena_block *arena_block_new(size_t size)
 
 struct arena *arena_new(void)
 {
-    struct arena *a = mem_alloc(sizeof(*a));
+    struct arena *a = mem_checked(malloc(sizeof(*a)));
     a->blocks = arena_block_new(ARENA_FIRST_SIZE);
+    a->deferred = NULL;
     return a;
 }
 
@@ -92,7 +94,9 @@ void *arena_alloc(struct arena *a, size_t size)
     assert(size <= SIZE_MAX / 2);
     size_t rounded = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     if (a->blocks->size - a->blocks->used < rounded) {
-        size_t wanted = rounded > ARENA_BLOCK_SIZE ? rounded : ARENA_BLOCK_SIZE;
+        size_t wanted =
+            2 * a->blocks->size < ARENA_BLOCK_SIZE ? 2 * a->blocks->size : ARENA_BLOCK_SIZE;
+        wanted = rounded > wanted ? rounded : wanted;
         struct arena_block *block = arena_block_new(wanted);
         block->next = a->blocks;
         a->blocks = block;

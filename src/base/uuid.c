@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 
-#include <ctype.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -72,13 +71,18 @@ void uuid_new(char ret_text[UUID_TEXT_SIZE])
     ret_text[UUID_TEXT_SIZE - 1] = '\0';
 }
 
+static bool uuid_is_digit(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
 bool uuid_valid(const char *text)
 {
     if (strnlen(text, UUID_TEXT_SIZE) != UUID_TEXT_SIZE - 1)
         return false;
     for (int i = 0; i < UUID_TEXT_SIZE - 1; i++) {
         bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
+        if (dash ? text[i] != '-' : !uuid_is_digit(text[i]))
             return false;
     }
     return true;

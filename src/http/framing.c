@@ -15,6 +15,7 @@
 #include <strings.h>
 
 struct framing {
+    uint64_t length;
     int lengths, encodings, hosts;
     bool bad_name, bad_value, bad_length, bad_encoding;
     size_t bytes;
@@ -88,6 +89,7 @@ static enum MHD_Result framing_header(void *context, enum MHD_ValueKind kind, co
         framing->lengths++;
         framing->bad_length |=
             value_size == 0 || value_size > 18 || strspn(value, "0123456789") != value_size;
+        framing->length = strtoull(value, NULL, 10);
     } else if (name_is(name, name_size, "Transfer-Encoding")) {
         framing->encodings++;
         framing->bad_encoding |= !name_is(value, value_size, "chunked");
@@ -136,7 +138,7 @@ static const char *framing_fault(const struct http_request *request, const struc
     return NULL;
 }
 
-int framing_check(const struct http_request *request, const char *method, const char *version,
+int framing_check(struct http_request *request, const char *method, const char *version,
                   const char **ret_reason)
 {
     struct framing framing = {0};
@@ -144,18 +146,12 @@ int framing_check(const struct http_request *request, const char *method, const 
     MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, framing_header, &framing);
     framing.bytes += strlen(request->raw_target) + 16;
     framing.whole = framing_ends(&framing, request, method);
+    request->announced = framing.length;
+    request->announces_body = framing.length > 0 || framing.encodings > 0;
     *ret_reason = framing_fault(request, &framing, version);
     if (*ret_reason)
         return 400;
     if (strlen(request->raw_target) > request->server->settings.uri_bytes_max)
         return 414;
     return framing.bytes > request->server->settings.header_bytes_max ? 431 : 0;
-}
-
-bool framing_announces_body(const struct http_request *request, uint64_t *ret_length)
-{
-    const char *length = http_request_header(request, "Content-Length");
-    bool chunked = http_request_header(request, "Transfer-Encoding") != NULL;
-    *ret_length = length ? strtoull(length, NULL, 10) : 0;
-    return chunked || *ret_length > 0;
 }

@@ -111,6 +111,7 @@ const struct http_part *http_request_parts(const struct http_request *request,
 /* The file name of a multipart upload as the client gave it, valid UTF-8 without control characters; NULL without one. */
 const char *http_request_file_name(const struct http_request *request);
 bool http_request_is_tls(const struct http_request *request);
+int64_t http_request_started_us(const struct http_request *request); /* monotonic */
 const char *http_request_id(
     const struct http_request *request); /* X-Request-Id: the client's sane one or a new UUID */
 void http_request_set_user_data(struct http_request *request, void *data);

@@ -53,6 +53,8 @@ struct http_request {
     const char *method, *raw_target, *path, *query, *id;
     const char *target_at; /* where the target stands in libmicrohttpd's memory, for framing.c */
     bool target_is_broken, is_1_0;
+    bool announces_body; /* framing.c: what the head says of the body */
+    uint64_t announced;  /* its length; 0 when it comes in chunks */
 
     /* The body, while it comes. */
     struct http_body_plan plan;
@@ -127,9 +129,8 @@ void request_set_head(struct http_request *request, const char *method);
 
 /* framing.c: 0, or the status that the head is refused with; nothing that two readers could read differently passes. */
 /* `method` and `version` as libmicrohttpd gave them. */
-int framing_check(const struct http_request *request, const char *method, const char *version,
+int framing_check(struct http_request *request, const char *method, const char *version,
                   const char **ret_reason);
-bool framing_announces_body(const struct http_request *request, uint64_t *ret_length);
 
 /* body.c */
 uint64_t body_length_max(const struct http_request *request); /* that may be announced */

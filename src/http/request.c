@@ -13,9 +13,22 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* Most targets are: then their text is what they say. */
+static bool percent_plain(const char *text, size_t length, bool form)
+{
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        if (c < ' ' || c > '~' || c == '%' || (c == '+' && form))
+            return false;
+    }
+    return true;
+}
+
 /* NULL when an escape is broken or hides a control character. */
 static char *percent_decode(struct arena *a, const char *text, size_t length, bool form)
 {
+    if (percent_plain(text, length, form))
+        return arena_strndup(a, text, length);
     char *decoded = arena_alloc(a, length + 1);
     size_t size = 0;
     for (size_t i = 0; i < length; i++) {
@@ -35,6 +48,13 @@ static char *percent_decode(struct arena *a, const char *text, size_t length, bo
         decoded[size++] = c;
     }
     return decoded;
+}
+
+/* Whether all of a query can be decoded. */
+static bool percent_valid(struct arena *a, const char *text)
+{
+    size_t length = strlen(text);
+    return percent_plain(text, length, true) || percent_decode(a, text, length, true);
 }
 
 /* Visible ASCII, so that it can be written into a log and a header as it is. */
@@ -65,8 +85,7 @@ struct http_request *request_new(struct http_loop *loop, struct MHD_Connection *
     request->raw_target = arena_strdup(a, raw_target);
     request->query = request->raw_target + path_length + (raw_target[path_length] == '?');
     request->path = percent_decode(a, raw_target, path_length, false);
-    if (!request->path || request->path[0] != '/' ||
-        !percent_decode(a, request->query, strlen(request->query), true)) {
+    if (!request->path || request->path[0] != '/' || !percent_valid(a, request->query)) {
         request->target_is_broken = true;
         request->path = request->raw_target;
     }
@@ -195,6 +214,11 @@ const char *http_request_file_name(const struct http_request *request)
 bool http_request_is_tls(const struct http_request *request)
 {
     return request->server->settings.tls_cert_pem != NULL;
+}
+
+int64_t http_request_started_us(const struct http_request *request)
+{
+    return request->started_us;
 }
 
 const char *http_request_id(const struct http_request *request)

@@ -13,7 +13,7 @@
 
 /* Beside the head, a connection's memory holds what libmicrohttpd keeps of each header, and the answer's headers. Half of it is
  * cleared, and with that really used, when an answer begins, all of it after a request: so it is not larger. */
-enum { SERVER_CONNECTION_SPARE_BYTES = 8 << 10, SERVER_BACKLOG = 1024 };
+enum { SERVER_CONNECTION_SPARE_BYTES = 4 << 10, SERVER_BACKLOG = 1024 };
 
 /* libmicrohttpd forgets a request whose query is too much for the connection's memory: it ends with the connection. */
 struct server_connection {
@@ -80,7 +80,6 @@ static void server_head(struct http_request *request, const char *method, const 
 {
     const struct http_application *application = &request->server->application;
     const char *reason;
-    uint64_t length;
     request->head_done = true;
     request->is_1_0 = strcmp(version, "HTTP/1.0") == 0;
     request_set_head(request, method);
@@ -91,10 +90,9 @@ static void server_head(struct http_request *request, const char *method, const 
     }
     if (!application->head(application->context, request, &request->plan))
         return;
-    bool body = framing_announces_body(request, &length);
-    if (body && request->plan.mode == HTTP_BODY_NONE)
+    if (request->announces_body && request->plan.mode == HTTP_BODY_NONE)
         response_fault(request, 413, "This request takes no body.", true);
-    else if (length > body_length_max(request))
+    else if (request->announced > body_length_max(request))
         response_fault(request, 413, NULL, true);
     else
         body_begin(request);

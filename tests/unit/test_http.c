@@ -196,6 +196,7 @@ static void test_limits_of_the_head(void **state)
     assert_int_equal(status_with("a", URI_BYTES_MAX, 0, 0), 414);
     assert_int_equal(status_with("a", 100000, 0, 0), 414);
     assert_int_equal(status_with("a", 1, HEADER_BYTES_MAX - 100, 1), 200);
+    assert_int_equal(status_with("a", 1, (HEADER_BYTES_MAX - 100) / 40 - 5, 40), 200);
     assert_int_equal(status_with("a", 1, HEADER_BYTES_MAX, 1), 431);
     assert_int_equal(status_with("a", 1, 200000, 1), 431);
     assert_int_equal(status_with("a", 1, 1, 10000), 431);

@@ -32,7 +32,7 @@ struct api_settings {
     int waits_per_key;
     int rate;                   /* requests a second of a key */
     int rate_burst;             /* and how many at once */
-    int64_t in_flight;          /* workflows of a customer that have not ended */
+    int64_t in_flight;          /* workflows of a key that have not ended */
     uint64_t storage_bytes_max; /* of a customer; 0: any */
 };
 

@@ -140,7 +140,7 @@ static int auth_look_up(struct auth *auth, const uint8_t digest[SHA256_SIZE], st
         return err_set_default(err, ERR_UNAUTHORIZED);
     if (rc < 0)
         return rc;
-    call->limit = limits_key(auth->api, sha256);
+    call->limit = limits_key(auth->api, key->id);
     auth_keep(auth, digest, key, call->limit);
     call->customer = key->customer;
     call->user = key->user;

@@ -94,6 +94,7 @@ void ep_lifecycle_retry(struct api_call *call)
     struct store_workflow_full *full;
     enum store_status next;
     unsigned effects;
+    struct err err;
     if (!workflow_find(call, call->arena, call->values[0], &full) ||
         lifecycle_is_child(call, &full->workflow))
         return;
@@ -104,11 +105,15 @@ void ep_lifecycle_retry(struct api_call *call)
                                      : "The workflow has not ended.");
         return;
     }
+    if (limits_take_workflow(call, &err) < 0) {
+        reply_error(call, &err);
+        return;
+    }
     retry->call = call;
     retry->required = workflow->price - workflow->used_credits;
     call->values[0] = workflow->id;
     store_workflow_retry(call->api->settings.store, workflow->id, workflow->revision,
-                         lifecycle_retried, retry);
+                         limit_key_id(call->limit), lifecycle_retried, retry);
 }
 
 /* --- delete -------------------------------------------------------------------------------------- */

@@ -101,6 +101,7 @@ static void workflow_read_body(struct api_call *call, struct store_workflow *wor
                                struct plan_faults *faults)
 {
     workflow->customer = call->customer;
+    workflow->key_id = limit_key_id(call->limit);
     workflow->user = call->user;
     workflow->client_type = call->client_type;
     workflow->title = workflow_text(call, "title", "", WORKFLOW_TITLE_MAX, faults);

@@ -61,9 +61,10 @@ int auth_check(struct auth *auth, struct api_call *call, struct err *err);
 struct limit;
 struct limits;
 struct limits *limits_new(void);
-void limits_free(struct limits *limits);                           /* NULL allowed */
-struct limit *limits_key(struct api *api, const char *key_sha256); /* lives as long as the API */
-/* One request of call->limit, one workflow of the customer, this much more of its storage. ERR_RATE_LIMITED, ERR_TOO_LARGE,
+void limits_free(struct limits *limits);                       /* NULL allowed */
+struct limit *limits_key(struct api *api, const char *key_id); /* lives as long as the API */
+const char *limit_key_id(const struct limit *limit);
+/* One request of call->limit, one more workflow in flight of it, this much more of its storage. ERR_RATE_LIMITED, ERR_TOO_LARGE,
  * ERR_STORAGE. */
 int limits_take_request(struct api_call *call, struct err *err);
 int limits_take_workflow(struct api_call *call, struct err *err);

@@ -9,15 +9,16 @@
 
 /*
  * DESIGN. A key has a bucket of tokens that fills at the rate and holds the burst; a request takes one. How many workflows of a
- * customer are not final is asked of the store a few times a second at most; in between those that are accepted are counted on top, so
- * that the limit may be met a moment early, never passed. There is a record for each key and customer that was ever seen: they are
- * known ones only, so their number is bounded.
+ * key are not final is asked of the store a few times a second at most; in between those that are accepted are counted on top, so
+ * that the limit may be met a moment early, never passed. Child runs belong to the workflow that runs them and are not counted; a
+ * retried workflow counts for the key that retries it. There is a record for each key that was ever seen: they are known ones only,
+ * so their number is bounded.
  */
 enum { LIMITS_BUCKETS = 256, LIMITS_LOOK_US = 200 * 1000 };
 
 struct limit {
     struct limit *next;
-    char *name;
+    char *key_id;
     pthread_mutex_t lock;
     double tokens; /* under lock, as all below */
     int64_t filled_at;
@@ -27,7 +28,7 @@ struct limit {
 
 struct limits {
     pthread_mutex_t lock;
-    struct limit *keys[LIMITS_BUCKETS], *customers[LIMITS_BUCKETS]; /* under lock */
+    struct limit *keys[LIMITS_BUCKETS]; /* under lock */
 };
 
 struct limits *limits_new(void)
@@ -37,40 +38,34 @@ struct limits *limits_new(void)
     return limits;
 }
 
-static void limits_free_all(struct limit **buckets)
-{
-    for (size_t i = 0; i < LIMITS_BUCKETS; i++) {
-        while (buckets[i]) {
-            struct limit *limit = buckets[i];
-            buckets[i] = limit->next;
-            pthread_mutex_destroy(&limit->lock);
-            free(limit->name);
-            free(limit);
-        }
-    }
-}
-
 void limits_free(struct limits *limits)
 {
     if (!limits)
         return;
-    limits_free_all(limits->keys);
-    limits_free_all(limits->customers);
+    for (size_t i = 0; i < LIMITS_BUCKETS; i++) {
+        while (limits->keys[i]) {
+            struct limit *limit = limits->keys[i];
+            limits->keys[i] = limit->next;
+            pthread_mutex_destroy(&limit->lock);
+            free(limit->key_id);
+            free(limit);
+        }
+    }
     pthread_mutex_destroy(&limits->lock);
     free(limits);
 }
 
-static struct limit *limits_find(struct limits *limits, struct limit **buckets, const char *name,
-                                 double tokens)
+struct limit *limits_key(struct api *api, const char *key_id)
 {
-    struct limit **at = &buckets[hash_text(name) % (uint32_t)LIMITS_BUCKETS];
+    struct limits *limits = api->limits;
+    struct limit **at = &limits->keys[hash_text(key_id) % (uint32_t)LIMITS_BUCKETS];
     pthread_mutex_lock(&limits->lock);
-    while (*at && strcmp((*at)->name, name) != 0)
+    while (*at && strcmp((*at)->key_id, key_id) != 0)
         at = &(*at)->next;
     if (!*at) {
         *at = mem_alloc(sizeof(**at));
-        (*at)->name = mem_strdup(name);
-        (*at)->tokens = tokens;
+        (*at)->key_id = mem_strdup(key_id);
+        (*at)->tokens = api->settings.rate_burst;
         (*at)->filled_at = clock_monotonic_us();
         pthread_mutex_init(&(*at)->lock, NULL);
     }
@@ -79,9 +74,9 @@ static struct limit *limits_find(struct limits *limits, struct limit **buckets, 
     return limit;
 }
 
-struct limit *limits_key(struct api *api, const char *key_sha256)
+const char *limit_key_id(const struct limit *limit)
 {
-    return limits_find(api->limits, api->limits->keys, key_sha256, api->settings.rate_burst);
+    return limit->key_id;
 }
 
 /* Under the limit's lock. */
@@ -130,18 +125,18 @@ int limits_take_workflow(struct api_call *call, struct err *err)
 {
     struct api *api = call->api;
     int64_t most = api->settings.in_flight;
-    struct limit *limit = limits_find(api->limits, api->limits->customers, call->customer, 0);
+    struct limit *limit = call->limit;
     int64_t now = clock_monotonic_us();
     int rc = 0;
     pthread_mutex_lock(&limit->lock);
     if (limit->looked_at == 0 || now - limit->looked_at > LIMITS_LOOK_US) {
-        rc = store_workflow_count_unfinished(api->settings.store, call->customer, most,
-                                             &limit->in_flight, err);
+        rc = store_workflow_count_unfinished(api->settings.store, call->customer, limit->key_id,
+                                             most, &limit->in_flight, err);
         limit->looked_at = now;
     }
     if (rc == 0 && limit->in_flight >= most)
         rc = err_set(err, ERR_RATE_LIMITED, NULL,
-                     "The customer may have %lld workflows that have not ended.", (long long)most);
+                     "The key may have %lld workflows that have not ended.", (long long)most);
     if (rc == 0)
         limit->in_flight++;
     pthread_mutex_unlock(&limit->lock);

@@ -341,8 +341,8 @@ void nested_ended(struct engine *engine, const struct store_workflow *child)
     /* One that was there already and has failed goes on from what is missing in it: its parent was retried. */
     if (child->status != STORE_SUCCESS && task->child_found) {
         task->child_found = false;
-        store_workflow_retry(engine->settings.store, child->id, child->revision, nested_created,
-                             nested_letter_new(task));
+        store_workflow_retry(engine->settings.store, child->id, child->revision, NULL,
+                             nested_created, nested_letter_new(task));
         return;
     }
     nested_finish_task(task, child);

@@ -142,6 +142,7 @@ struct store_workflow {
     const char *parent_id; /* of a child run: the workflow whose step it is; else NULL */
     const char *parent_step;
     int parent_item;
+    const char *key_id; /* for whose limits it counts, NULL for a child run; written only */
 };
 
 /* State of one task: a step, or one item of a fan-out step. */
@@ -270,9 +271,9 @@ void store_workflow_edit(struct store *store, const struct store_edit *edit, sto
                          void *context);
 
 /* A final one goes back to STORE_QUEUE: what is missing of its price is reserved, tasks that failed or were dropped are ready
- * again, the others stay. ERR_STALE, ERR_NOT_FOUND, ERR_INSUFFICIENT_CREDIT. */
+ * again, the others stay. It counts for `key_id` from now on (NULL: as before). ERR_STALE, ERR_NOT_FOUND, ERR_INSUFFICIENT_CREDIT. */
 void store_workflow_retry(struct store *store, const char *workflow_id, int64_t expected_revision,
-                          store_done done, void *context);
+                          const char *key_id, store_done done, void *context);
 
 /* Hashes of blobs that a deleted object used; others may use them as well. */
 struct store_blobs {
@@ -286,9 +287,9 @@ struct store_blobs {
 void store_workflow_delete(struct store *store, const char *customer, const char *workflow_id,
                            struct store_blobs *ret_blobs, store_done done, void *context);
 
-/* How many of a customer are not final; counting stops at `most`. */
-int store_workflow_count_unfinished(struct store *store, const char *customer, int64_t most,
-                                    int64_t *ret_count, struct err *err);
+/* How many of a customer's key are not final, without their child runs; counting stops at `most`. */
+int store_workflow_count_unfinished(struct store *store, const char *customer, const char *key_id,
+                                    int64_t most, int64_t *ret_count, struct err *err);
 
 /* Ids of all that are not final, oldest first: what a starting engine takes up. */
 int store_workflow_unfinished(struct store *store, struct arena *a, const char *const **ret_ids,

@@ -90,7 +90,7 @@ static int create_run(struct store *store, struct store_op *op, struct err *err)
                       DB_INT(w->delivered_at), DB_INT(w->price), DB_INT(w->created_at),
                       w->has_max_credits ? DB_INT(w->max_credits) : DB_TEXT(NULL),
                       DB_TEXT(w->parent_id), DB_TEXT(w->parent_step),
-                      w->parent_id ? DB_INT(w->parent_item) : DB_TEXT(NULL)),
+                      w->parent_id ? DB_INT(w->parent_item) : DB_TEXT(NULL), DB_TEXT(w->key_id)),
             NULL, err);
     if (rc == 0 && create->replay.key)
         rc = store_replay_put(store, w->customer, &create->replay, err);
@@ -134,6 +134,7 @@ void store_workflow_create_once(struct store *store, const struct store_workflow
         .parent_id = store_op_text(op, workflow->parent_id),
         .parent_step = store_op_text(op, workflow->parent_step),
         .parent_item = workflow->parent_item,
+        .key_id = store_op_text(op, workflow->key_id),
         .created_at = workflow->created_at ? workflow->created_at : clock_wall_us(),
     };
     if (replay)

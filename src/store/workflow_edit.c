@@ -51,7 +51,7 @@ void store_workflow_edit(struct store *store, const struct store_edit *edit, sto
 
 struct retry_op {
     struct store_op op;
-    const char *workflow_id;
+    const char *workflow_id, *key_id;
     int64_t expected_revision;
 };
 
@@ -83,7 +83,7 @@ static int retry_run(struct store *store, struct store_op *op, struct err *err)
     if (rc == 0)
         rc = db_run(store->writer, QUERY_WORKFLOW_RETRY,
                     DB_VALUES(DB_TEXT(retry->workflow_id), DB_INT(retry->expected_revision),
-                              DB_INT(clock_wall_us())),
+                              DB_INT(clock_wall_us()), DB_TEXT(retry->key_id)),
                     NULL, err);
     if (rc == 0)
         rc = db_run(store->writer, QUERY_TASK_RETRY,
@@ -95,11 +95,12 @@ static int retry_run(struct store *store, struct store_op *op, struct err *err)
 }
 
 void store_workflow_retry(struct store *store, const char *workflow_id, int64_t expected_revision,
-                          store_done done, void *context)
+                          const char *key_id, store_done done, void *context)
 {
     struct retry_op *retry = store_op_new(sizeof(*retry), retry_run, done, context);
     retry->workflow_id = store_op_text(&retry->op, workflow_id);
     retry->expected_revision = expected_revision;
+    retry->key_id = store_op_text(&retry->op, key_id);
     store_op_submit(store, &retry->op);
 }
 

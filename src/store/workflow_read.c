@@ -228,9 +228,10 @@ int store_workflow_count(struct store *store, const char *customer, enum store_s
                           err);
 }
 
-int store_workflow_count_unfinished(struct store *store, const char *customer, int64_t most,
-                                    int64_t *ret_count, struct err *err)
+int store_workflow_count_unfinished(struct store *store, const char *customer, const char *key_id,
+                                    int64_t most, int64_t *ret_count, struct err *err)
 {
     return store_read_int(store, QUERY_WORKFLOW_COUNT_SOME,
-                          DB_VALUES(DB_TEXT(customer), DB_INT(most)), ret_count, err);
+                          DB_VALUES(DB_TEXT(customer), DB_TEXT(key_id), DB_INT(most)), ret_count,
+                          err);
 }

@@ -180,7 +180,7 @@ static int retry(struct fixture *f, const char *id, int64_t revision)
 {
     struct store_wait wait;
     store_wait_init(&wait);
-    store_workflow_retry(f->store, id, revision, store_wait_done, &wait);
+    store_workflow_retry(f->store, id, revision, NULL, store_wait_done, &wait);
     return store_wait_finish(&wait, NULL);
 }
 
@@ -289,12 +289,14 @@ static void test_a_deletion_takes_the_children(void **state)
     struct store_blobs blobs;
     struct store_workflow_full *full, *rows;
     size_t count;
+    int64_t unfinished;
     assert_int_equal(fixture_credit(f->store, "acme", 10), 0);
     for (int i = 0; i < 3; i++) {
         uuid_new(ids[i]);
         struct store_workflow w = fixture_workflow(ids[i], "acme", 0);
         w.parent_id = i > 0 ? ids[i - 1] : NULL;
         w.parent_step = i > 0 ? "sub" : NULL;
+        w.key_id = i > 0 ? NULL : "key";
         w.parent_item = 3;
         assert_int_equal(fixture_create(f->store, &w), 0);
         struct store_transition t = {
@@ -307,6 +309,9 @@ static void test_a_deletion_takes_the_children(void **state)
         assert_int_equal(fixture_transition(f->store, &t), 0);
     }
     assert_null(fixture_get(f, ids[0])->workflow.parent_id);
+    assert_int_equal(
+        store_workflow_count_unfinished(f->store, "acme", "key", 9, &unfinished, NULL), 0);
+    assert_int_equal(unfinished, 1);
     assert_string_equal(fixture_get(f, ids[1])->workflow.parent_id, ids[0]);
     assert_string_equal(fixture_get(f, ids[1])->workflow.parent_step, "sub");
     assert_int_equal(fixture_get(f, ids[1])->workflow.parent_item, 3);

@@ -19,7 +19,10 @@ import time
 import pytest
 import requests
 
+import corpus
 import traffic
+from corpus import recipes
+from corpus.door import Worker
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("REELD_BUILD", ROOT / "build")).resolve()
@@ -225,3 +228,25 @@ def serving(handler_class):
         threading.Thread(target=host.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{host.server_address[1]}"
         host.shutdown()
+
+
+@pytest.fixture(scope="session")
+def files(scratch):
+    """The good files of tests/corpus, by name; what the build has made is taken."""
+    made = BUILD / "tests" / "step" / "corpus"
+    return corpus.make(made if (made / "stamp").exists() else scratch / "corpus")
+
+
+@pytest.fixture(scope="session")
+def others(files):
+    return recipes.helpers(files)
+
+
+@pytest.fixture(scope="session")
+def worker(scratch):
+    """A jailed worker behind its own door, without a server. One for all; it is the same process at the end."""
+    running = Worker(BUILD, log=scratch / "worker.log")
+    running.start()
+    yield running
+    running.stop()
+    assert running.starts == 1, (scratch / "worker.log").read_text()

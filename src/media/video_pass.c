@@ -62,11 +62,6 @@ int video_pass_open_graph(struct video_pass *pass, const char *filters, struct e
     return graph_open(pass->graph, text.bytes, !pass->copied_video, pass->sound != NULL, err);
 }
 
-static const AVStream *video_pass_stream(const struct video_source *copied)
-{
-    return copied ? copied->stream : NULL;
-}
-
 int video_pass_open_sink(struct video_pass *pass, int fd, struct video_sink_settings settings,
                          struct err *err)
 {
@@ -74,10 +69,10 @@ int video_pass_open_sink(struct video_pass *pass, int fd, struct video_sink_sett
     settings.width = pass->video->width;
     settings.height = pass->video->height;
     settings.rate = pass->video->rate;
-    settings.copy_video = video_sink_copy(video_pass_stream(pass->copied_video));
+    settings.copy_video = video_sink_copy(pass->copied_video);
     if (parameters)
         settings.copy_video.parameters = parameters;
-    settings.copy_audio = video_sink_copy(video_pass_stream(pass->copied_sound));
+    settings.copy_audio = video_sink_copy(pass->copied_sound);
     return video_sink_new(fd, &settings, &pass->sink, err);
 }
 

@@ -29,7 +29,9 @@ enum {
 struct video_sink_stream {
     AVCodecContext *encoder; /* NULL: copied */
     AVStream *stream;        /* NULL: there is none */
+    const char *path;        /* of the file that is copied; NULL: encoded */
     int64_t end_us;
+    int64_t last_dts; /* copied; in the stream's time base */
 };
 
 struct video_sink {
@@ -105,6 +107,18 @@ static int video_sink_open_aac(struct video_sink *sink, struct err *err)
     return rc < 0 ? video_file_fault(rc, "starting the AAC encoder", err) : 0;
 }
 
+/* What a muxer says of streams that were not made here is said of their file. */
+static int video_sink_fault(const struct video_sink_stream *stream, int av_code, const char *doing,
+                            struct err *err)
+{
+    bool content = av_code == AVERROR_INVALIDDATA || av_code == AVERROR(EINVAL) ||
+                   av_code == AVERROR_PATCHWELCOME || av_code == AVERROR(ENOSYS);
+    if (!stream->path || !content)
+        return video_file_fault(av_code, doing, err);
+    return err_set(err, ERR_BAD_INPUT, stream->path,
+                   "The file of %s is damaged and cannot be copied.", stream->path);
+}
+
 static int video_sink_add_stream(struct video_sink *sink, struct video_sink_stream *to,
                                  const struct video_sink_copy *copy, struct err *err)
 {
@@ -112,6 +126,8 @@ static int video_sink_add_stream(struct video_sink *sink, struct video_sink_stre
     if (!to->stream)
         return video_file_fault(AVERROR(ENOMEM), "adding a stream", err);
     int rc;
+    to->path = copy->path;
+    to->last_dts = AV_NOPTS_VALUE;
     if (copy->parameters) {
         rc = avcodec_parameters_copy(to->stream->codecpar, copy->parameters);
         to->stream->codecpar->codec_tag = 0;
@@ -161,6 +177,8 @@ static int video_sink_open_muxer(struct video_sink *sink,
     muxer->io_close2 = video_sink_reclose;
     muxer->flags |= AVFMT_FLAG_BITEXACT | AVFMT_FLAG_CUSTOM_IO;
     muxer->max_interleave_delta = 0;
+    /* FLAC is in the standard, but this library is older than that. */
+    muxer->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;
     if (settings->title && *settings->title)
         av_dict_set(&muxer->metadata, "title", settings->title, 0);
     return 0;
@@ -184,14 +202,17 @@ static int video_sink_start(struct video_sink *sink, const struct video_sink_set
     av_dict_set(&options, "movflags", "+faststart", 0);
     rc = avformat_write_header(sink->muxer, &options);
     av_dict_free(&options);
-    return rc < 0 ? video_file_fault(rc, "starting the MP4 file", err) : 0;
+    const struct video_sink_stream *copied = sink->audio.path ? &sink->audio : &sink->video;
+    return rc < 0 ? video_sink_fault(copied, rc, "starting the MP4 file", err) : 0;
 }
 
-struct video_sink_copy video_sink_copy(const AVStream *stream)
+struct video_sink_copy video_sink_copy(const struct video_source *source)
 {
-    if (!stream)
+    if (!source)
         return (struct video_sink_copy){0};
-    return (struct video_sink_copy){stream->codecpar, stream->time_base, stream->avg_frame_rate};
+    const AVStream *stream = source->stream;
+    return (struct video_sink_copy){stream->codecpar, stream->time_base, stream->avg_frame_rate,
+                                    source->path};
 }
 
 int video_sink_new(int fd, const struct video_sink_settings *settings, struct video_sink **ret_sink,
@@ -253,18 +274,33 @@ static void video_sink_hold_rate(struct video_sink *sink, int packet_size)
     sink->crf = crf;
 }
 
+/* Files repeat times, go back or leave them out; MP4 takes only times of decoding that grow and pictures that are seen not before. */
+static void video_sink_order(struct video_sink_stream *to, AVPacket *packet)
+{
+    bool follows = to->last_dts != AV_NOPTS_VALUE;
+    if (packet->dts == AV_NOPTS_VALUE)
+        packet->dts = follows ? to->last_dts + 1 : packet->pts == AV_NOPTS_VALUE ? 0 : packet->pts;
+    if (follows && packet->dts <= to->last_dts)
+        packet->dts = to->last_dts + 1;
+    if (packet->pts == AV_NOPTS_VALUE || packet->pts < packet->dts)
+        packet->pts = packet->dts;
+    to->last_dts = packet->dts;
+}
+
 static int video_sink_write(struct video_sink *sink, struct video_sink_stream *to, AVPacket *packet,
                             AVRational time_base, struct err *err)
 {
     packet->stream_index = to->stream->index;
+    av_packet_rescale_ts(packet, time_base, to->stream->time_base);
+    if (to->path)
+        video_sink_order(to, packet);
     int64_t end_us =
-        av_rescale_q(packet->pts + packet->duration, time_base, (AVRational){1, 1000000});
+        av_rescale_q(packet->pts + packet->duration, to->stream->time_base, AV_TIME_BASE_Q);
     if (end_us > to->end_us)
         to->end_us = end_us;
-    av_packet_rescale_ts(packet, time_base, to->stream->time_base);
     packet->pos = -1;
     int rc = av_interleaved_write_frame(sink->muxer, packet);
-    return rc < 0 ? video_file_fault(rc, "writing the MP4 file", err) : 0;
+    return rc < 0 ? video_sink_fault(to, rc, "writing the MP4 file", err) : 0;
 }
 
 static int video_sink_drain(struct video_sink *sink, struct video_sink_stream *from,

@@ -9,7 +9,7 @@
 #define MEDIA_VIDEO_SINK_H
 
 #include "media/video.h"
-#include "media/video_file.h"
+#include "media/video_source.h"
 
 enum { VIDEO_SINK_AUDIO_RATE = 48000, VIDEO_SINK_AUDIO_FRAME = 1024 };
 
@@ -17,6 +17,7 @@ enum { VIDEO_SINK_AUDIO_RATE = 48000, VIDEO_SINK_AUDIO_FRAME = 1024 };
 struct video_sink_copy {
     const AVCodecParameters *parameters; /* NULL: encoded */
     AVRational time_base, rate;
+    const char *path; /* names its file in sentences; lives as long as the sink */
 };
 
 struct video_sink_settings {
@@ -30,8 +31,8 @@ struct video_sink_settings {
 
 struct video_sink;
 
-/* Of `stream`, or nothing for NULL. */
-struct video_sink_copy video_sink_copy(const AVStream *stream);
+/* Of what `source` reads, or nothing for NULL. */
+struct video_sink_copy video_sink_copy(const struct video_source *source);
 
 /* `fd` is truncated and stays the caller's. */
 int video_sink_new(int fd, const struct video_sink_settings *settings, struct video_sink **ret_sink,
@@ -43,7 +44,8 @@ int video_sink_video(struct video_sink *sink, AVFrame *frame, struct err *err);
 /* Planar float stereo of VIDEO_SINK_AUDIO_FRAME samples (the last may be shorter), pts in samples.
  */
 int video_sink_audio(struct video_sink *sink, AVFrame *frame, struct err *err);
-/* A packet for a copied stream, in `time_base`; its content is taken, the packet left blank. */
+/* A packet for a copied stream, in `time_base`; its content is taken, the packet left blank. Times that do not grow are
+ * moved; what MP4 cannot hold is ERR_BAD_INPUT. */
 int video_sink_packet(struct video_sink *sink, bool is_audio, AVPacket *packet,
                       AVRational time_base, struct err *err);
 /* Drains the encoders and completes the file. */

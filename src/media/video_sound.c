@@ -64,7 +64,7 @@ void video_sound_settings(const struct video_sound *sound, struct video_sink_set
 {
     settings->audio = sound->graph != NULL;
     if (!sound->graph)
-        settings->copy_audio = video_sink_copy(sound->source->stream);
+        settings->copy_audio = video_sink_copy(sound->source);
 }
 
 /* 1 and the time of what comes next, 0 at the end. */

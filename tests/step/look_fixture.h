@@ -1,76 +1,33 @@
 /* What the tests of the local look share: the files under assets/, which can be taken away, running image_2_image, and measuring
- * what it made. Included after cmocka.h. */
+ * what it made. */
 #ifndef TESTS_STEP_LOOK_FIXTURE_H
 #define TESTS_STEP_LOOK_FIXTURE_H
 
-#include "host.h"
+#include "still.h"
 
-#include "base/table.h"
 #include "media/assets.h"
-#include "media/image.h"
+#include "shared/fault.h"
+#include "shared/folder.h"
+#include "shared/project.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-static const char *source; /* the project's folder */
-static struct err fault;
+static struct project_change change; /* of what is there; a test that sets it takes it back */
 
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        if ((call) < 0)                                                                            \
-            fail_msg("%s: %s", #call, fault.message);                                              \
-    } while (0)
-
-/* --- assets, which live as long as the process --- */
-
-struct held {
-    char *name;
-    void *bytes;
-    size_t size;
-};
-
-static struct held held[64];
-static size_t held_count;
-static const char *missing; /* what a name begins with that is not there; NULL */
-
-static inline int held_find(void *context, const char *name, const void **ret_bytes,
-                            size_t *ret_size, struct err *err)
+static inline int find_asset(void *context, const char *name, const void **ret_bytes,
+                             size_t *ret_size, struct err *err)
 {
     (void)context;
-    if (missing && strncmp(name, missing, strlen(missing)) == 0)
-        return err_set(err, ERR_NOT_FOUND, name, "There is no asset %s.", name);
-    for (size_t i = 0; i < held_count; i++) {
-        if (strcmp(held[i].name, name) != 0)
-            continue;
-        *ret_bytes = held[i].bytes;
-        *ret_size = held[i].size;
-        return 0;
-    }
-    char path[512];
-    snprintf(path, sizeof(path), "%s/assets/%s", source, name);
-    int fd CLEANUP(fd) = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-    if (fd < 0 || fstat(fd, &status) < 0 || held_count == TABLE_SIZE(held))
-        return err_set(err, ERR_NOT_FOUND, name, "There is no asset %s.", name);
-    struct held *new = &held[held_count++];
-    *new = (struct held){mem_dup(name, strlen(name) + 1), mem_alloc((size_t)status.st_size),
-                         (size_t)status.st_size};
-    if (read(fd, new->bytes, new->size) != status.st_size)
-        return err_set_default(err, ERR_STORAGE);
-    *ret_bytes = new->bytes;
-    *ret_size = new->size;
-    return 0;
+    return project_asset(&change, name, ret_bytes, ret_size, err);
 }
 
-static const struct media_assets assets = {NULL, held_find};
+static const struct media_assets assets = {NULL, find_asset};
 
 /* --- running --- */
 
-static char photo[512]; /* path of the usual one */
+static const char *photo; /* path of the usual one */
 
 static inline struct host *start(const char *path, const char *rest, const char *local)
 {
@@ -79,7 +36,7 @@ static inline struct host *start(const char *path, const char *rest, const char 
     struct host *host = host_new("image_2_image", params, &fault);
     if (!host)
         fail_msg("%s: %s", params, fault.message);
-    host->run.host.asset = held_find;
+    host->run.host.asset = find_asset;
     if (local)
         host_set_local(host, local);
     return host;
@@ -97,16 +54,10 @@ static inline struct host *make(const char *path, const char *rest, const char *
     return host;
 }
 
-static inline struct picture *picture_of(struct host *host, size_t index)
+static inline struct picture *picture_of(const struct host *host, size_t index)
 {
-    size_t size;
-    struct picture *picture = NULL;
-    const void *bytes = host_output_bytes(host, index, &size);
-    assert_string_equal(host->run.outputs[index].content_type, "image/png");
-    OK(image_load_bytes(bytes, size, "result", &picture, &fault));
-    assert_int_equal(picture->width, host->run.outputs[index].width);
-    assert_int_equal(picture->height, host->run.outputs[index].height);
-    return picture;
+    const struct step_output *output = &host->run.outputs[index];
+    return still_result(host, index, "image/png", output->width, output->height);
 }
 
 /* One picture of a scene or a style. */
@@ -116,13 +67,6 @@ static inline struct picture *made(const char *path, const char *rest, const cha
     struct host *host CLEANUP(host) = make(path, rest, local, seed);
     assert_int_equal(host->run.output_count, 1);
     return picture_of(host, 0);
-}
-
-static inline void write_picture(const char *path, const struct picture *picture)
-{
-    int fd CLEANUP(fd) = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    OK(image_save(picture, IMAGE_PNG, 0, fd, &fault));
 }
 
 /* --- measuring --- */
@@ -202,18 +146,16 @@ static inline double roughness_of(const struct picture *picture)
 
 static inline int fixture_open(const char *folder_of_project)
 {
-    source = folder_of_project;
-    snprintf(photo, sizeof(photo), "%s/tests/data/astronaut.png", source);
+    project_open(folder_of_project);
+    photo = project_file("tests/data/astronaut.png");
     return step_process_init(&fault);
 }
 
-static inline int fixture_close(void)
+/* cmocka's teardown of a group. */
+static inline int fixture_close(void **state)
 {
-    for (size_t i = 0; i < held_count; i++) {
-        free(held[i].name);
-        free(held[i].bytes);
-    }
-    return 0;
+    project_close(state);
+    return folder_remove(state);
 }
 
 #endif

@@ -2,23 +2,17 @@
  * and looked at. Run as "test_steps_look SOURCE", the project's folder; as "test_steps_look jailed SOURCE FD" it works in
  * the jail. */
 #include "media/face.h"
+
+#include "base/table.h"
+#include "look_fixture.h"
 #include "media/layers.h"
 #include "media/portrait.h"
 #include "worker/jail.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "look_fixture.h"
-
-static char folder[] = "/tmp/reeld-look-XXXXXX";
+#include <unistd.h>
 
 /* --- sizes and bytes --- */
 
@@ -240,13 +234,10 @@ static void test_words_choose(void **state)
 /* --- no halo --- */
 
 /* The person of the usual photo before one loud colour. */
-static void write_loud(const char *path, const uint8_t color[3])
+static void write_loud(const char *name, const uint8_t color[3])
 {
-    struct picture *original = NULL;
-    int fd CLEANUP(fd) = open(photo, O_RDONLY | O_CLOEXEC);
-    OK(image_load(fd, photo, 0, 0, false, &original, &fault));
     struct portrait *portrait CLEANUP(portrait) = NULL;
-    OK(portrait_open(original, &assets, NULL, &portrait, &fault));
+    OK(portrait_open(still_load(photo), &assets, NULL, &portrait, &fault));
     assert_non_null(portrait->matte);
     size_t count = (size_t)portrait->photo->width * (size_t)portrait->photo->height;
     for (size_t i = 0; i < count; i++) {
@@ -257,7 +248,7 @@ static void write_loud(const char *path, const uint8_t color[3])
                            color[c] * (255 - alpha)) /
                           255);
     }
-    write_picture(path, portrait->photo);
+    still_write(name, portrait->photo, IMAGE_PNG);
 }
 
 static bool is_loud(const uint8_t *pixel, bool green)
@@ -307,11 +298,10 @@ static void test_no_halo(void **state)
     static const char *const locals[] = {"{'scene':'space'}",
                                          "{'scene':'arctic','weather':'none'}"};
     for (size_t i = 0; i < 3; i++) {
-        char path[64];
         bool green = i % 2 == 0;
-        snprintf(path, sizeof(path), "%s/loud%zu.png", folder, i % 2);
+        const char *name = green ? "green.png" : "magenta.png", *path = folder_file(name);
         if (i < 2)
-            write_loud(path, colors[i]);
+            write_loud(name, colors[i]);
         struct host *host CLEANUP(host) = make(path, "'aspect_ratio':'1:1'", locals[i / 2], 4);
         struct picture *picture CLEANUP(picture) = picture_of(host, 0);
         struct layers *layers CLEANUP(layers) = layers_of(host);
@@ -321,9 +311,7 @@ static void test_no_halo(void **state)
             fail_msg("%s before %s: %.0f of %.0f pixels", locals[i / 2],
                      green ? "green" : "magenta", edge.loud, edge.length);
         /* The colour would be found if it were there: the same measure where it is. */
-        struct picture *loud CLEANUP(picture) = NULL;
-        int fd CLEANUP(fd) = open(path, O_RDONLY | O_CLOEXEC);
-        OK(image_load(fd, path, 0, 0, false, &loud, &fault));
+        struct picture *loud CLEANUP(picture) = still_load(path);
         struct picture *matte CLEANUP(picture) = picture_new(loud->width, loud->height, 1);
         for (size_t k = 0; k < (size_t)loud->width * (size_t)loud->height; k++)
             matte->pixels[k] = is_loud(loud->pixels + 3 * k, green) ? 0 : 255;
@@ -337,8 +325,7 @@ static void test_no_halo(void **state)
 static void test_nobody(void **state)
 {
     (void)state;
-    char coffee[512];
-    snprintf(coffee, sizeof(coffee), "%s/tests/data/coffee.png", source);
+    const char *coffee = project_file("tests/data/coffee.png");
     struct host *host CLEANUP(host) = make(coffee, "", "{'scene':'arctic'}", 1);
     assert_int_equal(host->note_count, 1);
     assert_string_equal(host->last_note, "Neither a person nor a thing before an even ground was "
@@ -351,7 +338,7 @@ static void test_nobody(void **state)
 }
 
 /* A red can before an even light ground, or cut out already. */
-static void write_can(const char *path, int channels)
+static void write_can(const char *name, int channels)
 {
     struct picture *picture CLEANUP(picture) = picture_new(400, 500, channels);
     for (int y = 0; y < 500; y++) {
@@ -366,7 +353,7 @@ static void write_can(const char *path, int channels)
                 pixel[3] = inside ? 255 : 0;
         }
     }
-    write_picture(path, picture);
+    still_write(name, picture, IMAGE_PNG);
 }
 
 static bool is_can(const uint8_t *pixel)
@@ -378,9 +365,8 @@ static void test_thing(void **state)
 {
     (void)state;
     for (int i = 0; i < 2; i++) {
-        char path[64];
-        snprintf(path, sizeof(path), "%s/can%d.png", folder, i + 3);
-        write_can(path, i + 3);
+        const char *path = folder_file("can.png");
+        write_can("can.png", i + 3);
         struct host *host CLEANUP(host) = make(
             path, "'aspect_ratio':'1:1'", "{'scene':'arctic','variant':'day','weather':'none'}", 2);
         assert_int_equal(host->note_count, 0);
@@ -427,9 +413,9 @@ static void test_missing(void **state)
          "The plate of the scene cannot be used, so the photo keeps its place."},
     };
     for (size_t i = 0; i < TABLE_SIZE(rows); i++) {
-        missing = rows[i].missing;
+        change.beginning = rows[i].missing;
         struct host *host CLEANUP(host) = make(photo, rows[i].rest, rows[i].local, 1);
-        missing = NULL;
+        change.beginning = NULL;
         assert_int_equal(host->note_count, 1);
         assert_string_equal(host->last_note, rows[i].note);
         struct picture *picture CLEANUP(picture) = picture_of(host, 0);
@@ -441,10 +427,8 @@ static void test_missing(void **state)
 static void test_faults(void **state)
 {
     (void)state;
-    char path[64];
-    struct picture *picture CLEANUP(picture) = picture_new(64, 64, 3);
-    snprintf(path, sizeof(path), "%s/cut.png", folder);
-    write_picture(path, picture);
+    const char *path = folder_file("cut.png");
+    still_write_flat("cut.png", 64, 64, 3, still_black);
     assert_int_equal(truncate(path, 60), 0);
     for (int i = 0; i < 2; i++) {
         struct host *host CLEANUP(host) = start(path, "", "{'scene':'arctic'}");
@@ -452,8 +436,7 @@ static void test_faults(void **state)
         assert_string_equal(host->err.path, "/image_url");
         assert_true(strlen(host->err.message) > 20);
         assert_int_equal(host->run.output_count, 0);
-        int fd CLEANUP(fd) = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-        assert_int_equal(write(fd, "just some words", 15), 15);
+        folder_write("cut.png", "just some words", 15);
     }
     assert_null(host_new("image_2_image", "{'image_url':'/dev/null','style':'cubism'}", &fault));
     assert_string_equal(fault.path, "/style");
@@ -504,7 +487,7 @@ static int jailed_main(const char *fd)
     for (size_t i = 0; i < TABLE_SIZE(names); i++) {
         const void *bytes;
         size_t size;
-        if (held_find(NULL, names[i], &bytes, &size, &fault) < 0)
+        if (find_asset(NULL, names[i], &bytes, &size, &fault) < 0)
             return 97;
     }
     struct host *host CLEANUP(host) = start(photo, jail_rest, jail_local);
@@ -525,7 +508,7 @@ static void test_in_jail(void **state)
     char word[] = "jailed", number[16], place[512];
     int fd CLEANUP(fd) = memfd_create("inside", 0), status;
     snprintf(number, sizeof(number), "%d", fd);
-    snprintf(place, sizeof(place), "%s", source);
+    snprintf(place, sizeof(place), "%s", project_file("."));
     char *arguments[] = {word, word, place, number, NULL};
     fflush(NULL);
     pid_t pid = fork();
@@ -546,27 +529,6 @@ static void test_in_jail(void **state)
     assert_memory_equal(inside, outside, size);
 }
 
-/* --- all of it --- */
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"loud0.png", "loud1.png", "cut.png", "can3.png",
-                                        "can4.png"};
-    for (size_t i = 0; i < TABLE_SIZE(names); i++) {
-        char path[64];
-        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    return fixture_close() < 0 ? -1 : rmdir(folder);
-}
-
 int main(int argc, char **argv)
 {
     bool jailed = argc == 4 && strcmp(argv[1], "jailed") == 0;
@@ -585,5 +547,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_missing),      cmocka_unit_test(test_faults),
         cmocka_unit_test(test_cancel),       cmocka_unit_test(test_in_jail),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, fixture_close);
 }

@@ -1,13 +1,7 @@
 /* The styles of image_2_image: what each does to a picture. Run as "test_steps_look_styles SOURCE", the project's folder. */
 #include "media/face.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "base/table.h"
 #include "look_fixture.h"
 
 static void test_pencil(void **state)
@@ -197,8 +191,7 @@ static void test_oil(void **state)
 static void test_nobody(void **state)
 {
     (void)state;
-    char coffee[512];
-    snprintf(coffee, sizeof(coffee), "%s/tests/data/coffee.png", source);
+    const char *coffee = project_file("tests/data/coffee.png");
     static const char *const names[] = {"pencil",          "comic",       "poster",    "sticker",
                                         "duotone",         "halftone",    "risograph", "ink",
                                         "coloured_pencil", "watercolour", "oil"};
@@ -209,12 +202,6 @@ static void test_nobody(void **state)
         assert_int_equal(drawn->width, 1440);
         assert_true(share_of(drawn, 0, 120) > 0.002);
     }
-}
-
-static int close_all(void **state)
-{
-    (void)state;
-    return fixture_close();
 }
 
 int main(int argc, char **argv)
@@ -229,5 +216,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_printed), cmocka_unit_test(test_on_paper),
         cmocka_unit_test(test_oil),     cmocka_unit_test(test_nobody),
     };
-    return cmocka_run_group_tests(tests, NULL, close_all);
+    return cmocka_run_group_tests(tests, NULL, fixture_close);
 }

@@ -1,6 +1,7 @@
 #include "fixture.h"
 
-#include <ftw.h>
+#include "shared/folder.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,18 +59,12 @@ int fixture_new(void **state)
     return 0;
 }
 
-static int fixture_remove(const char *path, const struct stat *status, int type, struct FTW *at)
-{
-    (void)status, (void)type, (void)at;
-    return remove(path);
-}
-
 int fixture_free(void **state)
 {
     struct fixture *f = *state;
     store_close(f->store);
     arena_free(f->arena);
-    int rc = nftw(f->directory, fixture_remove, 8, FTW_DEPTH | FTW_PHYS);
+    int rc = folder_remove_tree(f->directory);
     free(f);
     return rc;
 }

@@ -13,8 +13,8 @@
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "engine/engine.h"
+#include "shared/folder.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,19 +107,12 @@ static inline int fixture_new(void **state)
     return 0;
 }
 
-static inline int fixture_remove(const char *path, const struct stat *status, int type,
-                                 struct FTW *at)
-{
-    (void)status, (void)type, (void)at;
-    return remove(path);
-}
-
 static inline int fixture_free(void **state)
 {
     struct fixture *f = *state;
     fixture_stop(f, 0);
     arena_free(f->arena);
-    int rc = nftw(f->directory, fixture_remove, 8, FTW_DEPTH | FTW_PHYS);
+    int rc = folder_remove_tree(f->directory);
     free(f);
     return rc;
 }

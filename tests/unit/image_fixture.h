@@ -1,9 +1,10 @@
 /* What the tests of stills share: a picture of four colours, files of it that libvips writes, and
- * looking at pixels. Included after cmocka.h. */
+ * looking at pixels. */
 #ifndef TESTS_UNIT_IMAGE_FIXTURE_H
 #define TESTS_UNIT_IMAGE_FIXTURE_H
 
 #include "media/image.h"
+#include "shared/fault.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +15,7 @@
 enum { WIDTH = 96, HEIGHT = 64 };
 static const uint8_t red[4] = {230, 30, 20, 255}, green[4] = {20, 180, 40, 255};
 static const uint8_t blue[4] = {30, 40, 220, 255}, grey[4] = {200, 200, 200, 255};
-static struct err fault;
 
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        if ((call) < 0)                                                                            \
-            fail_msg("%s: %s", #call, fault.message);                                              \
-    } while (0)
 #define VIPS(call)                                                                                 \
     do {                                                                                           \
         if ((call) != 0)                                                                           \

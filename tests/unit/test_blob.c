@@ -6,10 +6,10 @@
 #include <cmocka.h>
 
 #include "blob/blob.h"
+#include "shared/folder.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,17 +36,11 @@ static int room_new(void **state)
     return blob_open(location, &room->store, NULL);
 }
 
-static int room_remove(const char *path, const struct stat *status, int type, struct FTW *at)
-{
-    (void)status, (void)type, (void)at;
-    return remove(path);
-}
-
 static int room_free(void **state)
 {
     struct room *room = *state;
     blob_close(room->store);
-    int rc = nftw(room->directory, room_remove, 8, FTW_DEPTH | FTW_PHYS);
+    int rc = folder_remove_tree(room->directory);
     free(room);
     return rc;
 }

@@ -2,17 +2,9 @@
 #include "media/face.h"
 
 #include "base/table.h"
-#include "media/nn/nn.h"
+#include "nets_fixture.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "nets_fixture.h"
 
 /* Measured by hand on tests/data/astronaut.png: pupils, tip of the nose, middle of the mouth, chin. */
 static const double eyes[2][2] = {{203.5, 101}, {247.5, 103.5}};
@@ -20,23 +12,6 @@ static const struct {
     int point; /* of the mesh */
     double x, y, slack;
 } marks[] = {{1, 224, 128, 6}, {13, 224, 145, 5}, {152, 224, 177, 5}};
-
-static struct picture *astronaut;
-
-static int setup(void **state)
-{
-    (void)state;
-    OK(nn_init(&fault));
-    astronaut = fixture_photo("tests/data/astronaut.png");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    picture_free(astronaut);
-    return 0;
-}
 
 /* Where a point of the photo lies after it was turned around its centre, mirrored before. */
 static void turn_point(double x, double y, double degrees, bool mirrored, double ret[2])
@@ -183,8 +158,8 @@ static void test_stopped_and_missing(void **state)
                      ERR_CANCELLED);
     static const char *const files[] = {"models/face_detector.net", "models/face_mesh.net"};
     for (size_t i = 0; i < TABLE_SIZE(files); i++) {
-        struct fixture_assets missing = {files[i], NULL, 0};
-        const struct media_assets assets = {&missing, fixture_find};
+        struct project_change change = {files[i], NULL, 0};
+        const struct media_assets assets = {&change, project_asset};
         assert_int_equal(face_find(astronaut, &assets, NULL, faces, &count, &fault), ERR_NOT_FOUND);
         assert_int_equal(count, 0);
     }
@@ -197,11 +172,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_small_and_several),   cmocka_unit_test(test_no_face),
         cmocka_unit_test(test_stopped_and_missing),
     };
-    if (argc != 2 || image_init(&fault) < 0)
-        return 2;
-    source_directory = argv[1];
-    fixture_arena = arena_new();
-    int failed = cmocka_run_group_tests(tests, setup, teardown);
-    arena_free(fixture_arena);
-    return failed;
+    return fixture_start(argc, argv) ? cmocka_run_group_tests(tests, fixture_new, fixture_free) : 2;
 }

@@ -6,18 +6,13 @@
 #include "media/image.h"
 
 #include "base/arena.h"
+#include "image_fixture.h"
 #include "worker/jail.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
-
-#include "image_fixture.h"
 
 static const char *program;
 

@@ -2,16 +2,11 @@
 #include "media/image.h"
 
 #include "base/arena.h"
+#include "image_fixture.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#include "image_fixture.h"
 
 static void test_geometry(void **state)
 {

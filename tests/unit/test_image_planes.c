@@ -6,14 +6,9 @@
 #include "media/resample.h"
 
 #include "base/arena.h"
+#include "image_fixture.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-#include "image_fixture.h"
 
 static const uint8_t white[3] = {255, 255, 255}, dark[3] = {10, 20, 60};
 

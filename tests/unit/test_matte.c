@@ -3,18 +3,10 @@
 
 #include "base/table.h"
 #include "media/matte_edge.h"
-#include "media/nn/nn.h"
 #include "media/portrait.h"
+#include "nets_fixture.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "nets_fixture.h"
 
 /* --- pictures with a known truth --- */
 
@@ -99,24 +91,20 @@ static void checks(int x, int y, int ret[3])
 }
 
 /* The astronaut of the photo, whose own matte is the truth of the pictures made of her. */
-static struct picture *astronaut, *truth, *truth_colours;
+static struct picture *truth, *truth_colours;
 
 static int setup(void **state)
 {
-    (void)state;
-    OK(nn_init(&fault));
-    astronaut = fixture_photo("tests/data/astronaut.png");
+    fixture_new(state);
     OK(matte_person(astronaut, &real_assets, NULL, &truth, &truth_colours, &fault));
     return truth && truth_colours ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
-    picture_free(astronaut);
     picture_free(truth);
     picture_free(truth_colours);
-    return 0;
+    return fixture_free(state);
 }
 
 /* --- judging --- */
@@ -414,8 +402,8 @@ static void test_stream(void **state)
         if (wrong > 0.08)
             fail_msg("frame %zu: %.3f of the person wrong", i, wrong);
     }
-    struct fixture_assets missing = {"models/selfie.net", NULL, 0};
-    const struct media_assets assets = {&missing, fixture_find};
+    struct project_change change = {"models/selfie.net", NULL, 0};
+    const struct media_assets assets = {&change, project_asset};
     struct matte_stream *none = NULL;
     assert_int_equal(matte_stream_new(&assets, &none, &fault), ERR_NOT_FOUND);
     assert_null(none);
@@ -506,8 +494,8 @@ static void test_same_bytes(void **state)
 static void test_missing_net(void **state)
 {
     (void)state;
-    struct fixture_assets missing = {"models/selfie.net", NULL, 0};
-    const struct media_assets assets = {&missing, fixture_find};
+    struct project_change change = {"models/selfie.net", NULL, 0};
+    const struct media_assets assets = {&change, project_asset};
     struct picture *matte = astronaut, *colours = astronaut;
     assert_int_equal(matte_person(astronaut, &assets, NULL, &matte, &colours, &fault),
                      ERR_NOT_FOUND);
@@ -557,11 +545,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_missing_net),
         cmocka_unit_test(test_cancel),
     };
-    if (argc != 2 || image_init(&fault) < 0)
-        return 2;
-    source_directory = argv[1];
-    fixture_arena = arena_new();
-    int failed = cmocka_run_group_tests(tests, setup, teardown);
-    arena_free(fixture_arena);
-    return failed;
+    return fixture_start(argc, argv) ? cmocka_run_group_tests(tests, setup, teardown) : 2;
 }

@@ -4,19 +4,12 @@
 #include "base/json.h"
 #include "base/table.h"
 #include "media/nn/nn_graph.h"
+#include "nets_fixture.h"
 #include "worker/jail.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
-
-#include "nets_fixture.h"
 
 static const char *const names[] = {"face_detector", "face_mesh", "painter_clean", "painter_draw",
                                     "selfie"};
@@ -106,6 +99,13 @@ static void golden_compare(const char *name, const json_t *one, double tolerance
     printf("  %s: furthest from its golden %.2g, allowed %.2g\n", name, worst, tolerance);
 }
 
+static void *read_net(const char *folder, const char *name, const char *ending, size_t *ret_size)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s.%s", folder, name, ending);
+    return project_read(path, ret_size);
+}
+
 static void test_goldens(void **state)
 {
     (void)state;
@@ -115,8 +115,7 @@ static void test_goldens(void **state)
         struct nn_net *net CLEANUP(nn) = NULL;
         const json_t *one;
         size_t k, size;
-        const char *text =
-            fixture_read(arena_printf(fixture_arena, "tests/data/nets/%s.json", names[i]), &size);
+        const char *text = read_net("tests/data/nets", names[i], "json", &size);
         OK(json_parse(text, size, 1 << 20, &golden, &fault));
         OK(nn_open(names[i], &real_assets, (int)json_member_integer(golden, "width", 0),
                    (int)json_member_integer(golden, "height", 0), &net, &fault));
@@ -148,8 +147,8 @@ static void test_before_init(void **state)
 
 static int open_changed(const void *bytes, size_t size)
 {
-    struct fixture_assets changed = {"models/selfie.net", bytes, size};
-    const struct media_assets assets = {&changed, fixture_find};
+    struct project_change change = {"models/selfie.net", bytes, size};
+    const struct media_assets assets = {&change, project_asset};
     struct nn_net *net = NULL;
     int rc = nn_open("selfie", &assets, 0, 0, &net, &fault);
     assert_true(rc < 0 || net);
@@ -161,8 +160,8 @@ static void test_only_tested_files(void **state)
 {
     (void)state;
     size_t size, other_size;
-    char *bytes = fixture_read("assets/models/selfie.net", &size);
-    const void *other = fixture_read("assets/models/face_detector.net", &other_size);
+    char *bytes = project_read("assets/models/selfie.net", &size);
+    const void *other = project_read("assets/models/face_detector.net", &other_size);
     assert_int_equal(open_changed(bytes, size), 0);
     const size_t places[] = {0, 12, 200, size / 2, size - 1};
     for (size_t i = 0; i < TABLE_SIZE(places); i++) {
@@ -274,8 +273,7 @@ static void test_memory_plan(void **state)
         struct arena *a CLEANUP(arena) = arena_new();
         struct nn_graph *graph;
         size_t size;
-        const void *bytes =
-            fixture_read(arena_printf(fixture_arena, "assets/models/%s.net", names[i]), &size);
+        const void *bytes = read_net("assets/models", names[i], "net", &size);
         OK(nn_graph_read(a, bytes, size, 64, 48, 16, &graph, &fault));
         for (int j = 0; j <= graph->op_count; j++) {
             const struct nn_tensor *one = &graph->tensors[j];
@@ -415,11 +413,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_memory_plan), cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_cancel),      cmocka_unit_test(test_jail_gives_the_same),
     };
-    if (argc != 2 || image_init(&fault) < 0)
-        return 2;
-    source_directory = argv[1];
-    fixture_arena = arena_new();
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    arena_free(fixture_arena);
-    return failed;
+    return fixture_start(argc, argv) ? cmocka_run_group_tests(tests, NULL, project_close) : 2;
 }

@@ -2,34 +2,9 @@
 #include "media/paint.h"
 
 #include "base/table.h"
-#include "media/nn/nn.h"
-
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "nets_fixture.h"
 
-static struct picture *astronaut;
-
-static int setup(void **state)
-{
-    (void)state;
-    OK(nn_init(&fault));
-    astronaut = fixture_photo("tests/data/astronaut.png");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    picture_free(astronaut);
-    return 0;
-}
+#include <math.h>
 
 /* The whole picture in one go, its edge going on around it as far as a value reaches; shrunk to the picture's size by means. */
 static struct picture *painted_at_once(const struct picture *photo)
@@ -154,8 +129,8 @@ static void test_progress_and_stop(void **state)
         assert_false(counter.fell);
         assert_true(stops[i] < 1 || counter.fraction > 0.9);
     }
-    struct fixture_assets missing = {"models/painter_draw.net", NULL, 0};
-    const struct media_assets assets = {&missing, fixture_find};
+    struct project_change change = {"models/painter_draw.net", NULL, 0};
+    const struct media_assets assets = {&change, project_asset};
     struct picture *painted = NULL;
     assert_int_equal(paint_photo(part, PAINT_SOFT, 0.5, &assets, NULL, &painted, &fault),
                      ERR_NOT_FOUND);
@@ -170,11 +145,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_odd_sizes),
         cmocka_unit_test(test_progress_and_stop),
     };
-    if (argc != 2 || image_init(&fault) < 0)
-        return 2;
-    source_directory = argv[1];
-    fixture_arena = arena_new();
-    int failed = cmocka_run_group_tests(tests, setup, teardown);
-    arena_free(fixture_arena);
-    return failed;
+    return fixture_start(argc, argv) ? cmocka_run_group_tests(tests, fixture_new, fixture_free) : 2;
 }

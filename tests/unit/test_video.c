@@ -4,30 +4,20 @@
 
 #include "base/sha256.h"
 #include "media/audio.h"
+#include "shared/fault.h"
 #include "worker/jail.h"
+
 #include <fcntl.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
-
 static const char *directory;
-static struct err fault;
-
-#define OK(call)                                                                                   \
-    do {                                                                                           \
-        if ((call) < 0)                                                                            \
-            fail_msg("%s: %s", #call, fault.message);                                              \
-    } while (0)
-
 static int data(const char *name)
 {
     char path[512];

@@ -20,32 +20,11 @@ static void render_name(struct buffer *b, const char *name)
     buffer_append(b, "\":", 2);
 }
 
-/* Valid UTF-8, as all that the store holds. */
-static void render_string(struct buffer *b, const char *text)
-{
-    buffer_append_char(b, '"');
-    for (;;) {
-        size_t plain = 0;
-        while ((unsigned char)text[plain] >= 0x20 && text[plain] != '"' && text[plain] != '\\')
-            plain++;
-        buffer_append(b, text, plain);
-        text += plain;
-        if (!*text)
-            break;
-        if (*text == '"' || *text == '\\')
-            buffer_printf(b, "\\%c", *text);
-        else
-            buffer_printf(b, "\\u%04x", (unsigned)(unsigned char)*text);
-        text++;
-    }
-    buffer_append_char(b, '"');
-}
-
 static void render_text(struct buffer *b, const char *name, const char *text)
 {
     render_name(b, name);
     if (text)
-        render_string(b, text);
+        json_append_string(b, text, strlen(text)); /* valid UTF-8, as all that the store holds */
     else
         buffer_append(b, "null", 4);
 }
@@ -53,7 +32,7 @@ static void render_text(struct buffer *b, const char *name, const char *text)
 static void render_integer(struct buffer *b, const char *name, int64_t number)
 {
     render_name(b, name);
-    buffer_printf(b, "%lld", (long long)number);
+    buffer_append_integer(b, number);
 }
 
 static void render_time(struct buffer *b, const char *name, int64_t wall_us)

@@ -3,7 +3,6 @@
 #include "base/arena.h"
 
 #include <assert.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +42,23 @@ void buffer_append_text(struct buffer *b, const char *text)
 
 void buffer_append_char(struct buffer *b, char c)
 {
-    buffer_append(b, &c, 1);
+    buffer_reserve(b, 1);
+    b->bytes[b->size++] = c;
+    b->bytes[b->size] = '\0';
+}
+
+void buffer_append_integer(struct buffer *b, int64_t number)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (number < 0)
+        digits[--at] = '-';
+    buffer_append(b, digits + at, sizeof(digits) - at);
 }
 
 void buffer_printf(struct buffer *b, const char *format, ...)

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buffer {
     char *bytes; /* NUL-terminated behind `size` whenever it is not NULL */
@@ -19,6 +20,7 @@ void buffer_reserve(struct buffer *b, size_t more);
 void buffer_append(struct buffer *b, const void *bytes, size_t size);
 void buffer_append_text(struct buffer *b, const char *text);
 void buffer_append_char(struct buffer *b, char c);
+void buffer_append_integer(struct buffer *b, int64_t number);
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_consume(struct buffer *b, size_t size);    /* removes from the front */
 char *buffer_take(struct buffer *b, size_t *ret_size); /* caller frees; ret_size may be NULL */

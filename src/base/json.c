@@ -81,32 +81,6 @@ int json_parse_file(const char *path, size_t size_max, json_t **ret_json, struct
     return json_parse(b.bytes, b.size, size_max, ret_json, err);
 }
 
-static int json_dump_piece(const char *piece, size_t size, void *context)
-{
-    buffer_append(context, piece, size);
-    return 0;
-}
-
-void json_append_text(struct buffer *b, const json_t *json)
-{
-    if (json_dump_callback(json, json_dump_piece, b, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
-        abort();
-}
-
-char *json_text(const json_t *json, size_t *ret_size)
-{
-    struct buffer b = {0};
-    json_append_text(&b, json);
-    return buffer_take(&b, ret_size);
-}
-
-char *json_arena_text(struct arena *a, const json_t *json)
-{
-    CLEANUP(buffer) struct buffer b = {0};
-    json_append_text(&b, json);
-    return arena_strndup(a, b.bytes, b.size);
-}
-
 const char *json_member_string(const json_t *object, const char *key)
 {
     return json_string_value(json_object_get(object, key));

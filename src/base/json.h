@@ -31,6 +31,8 @@ int json_parse_file(const char *path, size_t size_max, json_t **ret_json, struct
 char *json_text(const json_t *json, size_t *ret_size); /* caller frees; ret_size may be NULL */
 char *json_arena_text(struct arena *a, const json_t *json);
 void json_append_text(struct buffer *b, const json_t *json);
+/* One string with its quotes, escaped where JSON asks for it; `text` is UTF-8. */
+void json_append_string(struct buffer *b, const char *text, size_t length);
 
 /* Members with a default: NULL or `otherwise` when the member is missing or of another type. */
 const char *json_member_string(const json_t *object, const char *key);

@@ -145,6 +145,48 @@ static void test_json_is_bounded(void **state)
     json_decref(other);
 }
 
+/* What jansson's own writer makes of it is the reference. */
+static void test_json_is_written_as_the_library_writes_it(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "null",
+        "true",
+        "false",
+        "0",
+        "-1",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "0.1",
+        "-0.0",
+        "1e300",
+        "1.0",
+        "123456789.125",
+        "5e-324",
+        "\"\"",
+        "\"plain\"",
+        "\"\\u0001\\u001f\\b\\f\\n\\r\\t\\\"\\\\/\x7f\"",
+        "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"",
+        "[]",
+        "{}",
+        "[[],{},[1,[2,{\"a\":[]}]]]",
+        "{\"z\":1,\"a\":{\"\\n\":null,\"\":[true,false]},\"m\":\"x\"}",
+    };
+    for (size_t i = 0; i < TABLE_SIZE(texts); i++) {
+        CLEANUP(json) json_t *json = NULL;
+        struct err err;
+        size_t size;
+        assert_int_equal(json_parse(texts[i], strlen(texts[i]), 1000, &json, &err), 0);
+        CLEANUP(free) char *written = json_text(json, &size);
+        CLEANUP(free) char *reference = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+        assert_string_equal(written, reference);
+        assert_int_equal(size, strlen(reference));
+    }
+    CLEANUP(json) json_t *zero = json_stringn("a\0b", 3);
+    CLEANUP(free) char *text = json_text(zero, NULL);
+    assert_string_equal(text, "\"a\\u0000b\"");
+}
+
 static void test_json_files_are_bounded(void **state)
 {
     (void)state;
@@ -308,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_uuids_are_valid_and_grow),
         cmocka_unit_test(test_hashes_match_published_vectors),
         cmocka_unit_test(test_json_is_bounded),
+        cmocka_unit_test(test_json_is_written_as_the_library_writes_it),
         cmocka_unit_test(test_json_files_are_bounded),
         cmocka_unit_test(test_files_are_told_by_their_bytes),
         cmocka_unit_test(test_packs_are_checked_whole),

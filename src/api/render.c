@@ -50,14 +50,6 @@ static void render_json(struct buffer *b, const char *name, const char *json, co
     buffer_append_text(b, json ? json : otherwise);
 }
 
-/* Takes over `tree`. */
-static void render_tree(struct buffer *b, const char *name, json_t *tree)
-{
-    render_name(b, name);
-    json_append_text(b, tree);
-    json_decref(tree);
-}
-
 static json_t *render_parsed(const char *text, json_t *otherwise)
 {
     json_t *parsed = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
@@ -109,57 +101,100 @@ static json_t *render_results(struct arena *a, const struct api *api, const char
     return results;
 }
 
+/* The results of one list without its brackets. What names no blob is shown as it is stored. */
+static void render_result_items(struct buffer *b, struct arena *a, const struct api *api,
+                                const char *base, const char *workflow_id, const char *results_json)
+{
+    size_t size = results_json ? strlen(results_json) : 0;
+    if (size <= 2)
+        return;
+    if (b->bytes[b->size - 1] != '[')
+        buffer_append_char(b, ',');
+    if (!strstr(results_json, "\"blob\":")) {
+        buffer_append(b, results_json + 1, size - 2);
+        return;
+    }
+    CLEANUP(json) json_t *results = render_results(a, api, base, workflow_id, results_json);
+    for (size_t i = 0; i < json_array_size(results); i++) {
+        if (i > 0)
+            buffer_append_char(b, ',');
+        json_append_text(b, json_array_get(results, i));
+    }
+}
+
 /* A fan-out is one completion: its items' results in order, their shares and times added up. */
-static json_t *render_completion(struct arena *a, const struct api *api, const char *base,
-                                 const struct store_workflow_full *full, size_t first, size_t count,
-                                 const char *flow)
+static void render_completion(struct buffer *b, struct arena *a, const struct api *api,
+                              const char *base, const struct store_workflow_full *full,
+                              size_t first, size_t count, const char *flow)
 {
     const struct store_task *tasks = full->tasks + first;
     enum store_task_state state = STORE_TASK_SUCCESS;
     int64_t credits = 0, duration_ms = 0;
-    json_t *results = json_array();
-    json_t *error = json_null();
-    const char *provider = NULL;
+    const char *error = NULL, *provider = NULL;
     for (size_t i = 0; i < count; i++) {
         if (tasks[i].state != STORE_TASK_SUCCESS)
             state = tasks[i].state;
         credits += tasks[i].used_credits;
         duration_ms += tasks[i].duration_ms;
         provider = tasks[i].provider ? tasks[i].provider : provider;
-        if (tasks[i].state == STORE_TASK_FAILED)
-            error = render_parsed(tasks[i].error_json, error);
-        json_t *part = render_results(a, api, base, full->workflow.id, tasks[i].result_json);
-        json_array_extend(results, part);
-        json_decref(part);
+        if (tasks[i].state == STORE_TASK_FAILED && tasks[i].error_json)
+            error = tasks[i].error_json;
     }
-    json_t *completion = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "id", tasks[0].step_id, "flow", flow, "status",
-        state == STORE_TASK_SUCCESS ? "success" : "fail", "used_credits", (json_int_t)credits,
-        "duration", (json_int_t)duration_ms, "result", results, "error", error);
+    buffer_append_char(b, '{');
+    render_text(b, "id", tasks[0].step_id);
+    render_text(b, "flow", flow);
+    render_text(b, "status", state == STORE_TASK_SUCCESS ? "success" : "fail");
+    render_integer(b, "used_credits", credits);
+    render_integer(b, "duration", duration_ms);
+    render_name(b, "result");
+    buffer_append_char(b, '[');
+    for (size_t i = 0; i < count; i++)
+        render_result_items(b, a, api, base, full->workflow.id, tasks[i].result_json);
+    buffer_append_char(b, ']');
+    render_json(b, "error", error, "null");
     if (provider)
-        json_object_set_new(completion, "provider", json_string(provider));
-    return completion;
+        render_text(b, "provider", provider);
+    buffer_append_char(b, '}');
 }
 
-static const char *render_flow(const json_t *definition, const char *step_id)
+/* The step types of a workflow's template. The catalog's parsed form serves when it is the very definition that is pinned. */
+struct render_flows {
+    const struct plan_template *known;
+    json_t *definition; /* otherwise; parsed when it is asked for */
+};
+
+static const char *render_flow(struct render_flows *flows, const struct api *api,
+                               const struct store_workflow *workflow, const char *step_id)
 {
     size_t index;
     const json_t *step;
-    json_array_foreach(json_object_get(definition, "steps"), index, step)
+    if (!flows->known && !flows->definition) {
+        flows->known = plan_catalog_find(api->settings.catalog, workflow->template_id);
+        if (flows->known && strcmp(plan_template_text(flows->known), workflow->template_json) != 0)
+            flows->known = NULL;
+        if (!flows->known)
+            flows->definition = render_parsed(workflow->template_json, json_object());
+    }
+    int known = flows->known ? plan_template_step_index(flows->known, step_id) : -1;
+    if (known >= 0)
+        return plan_template_step(flows->known, (size_t)known).type->name;
+    json_array_foreach(json_object_get(flows->definition, "steps"), index, step)
     {
         const char *id = json_member_string(step, "id");
-        if (id && strcmp(id, step_id) == 0)
-            return json_member_string(step, "flow");
+        const char *flow = json_member_string(step, "flow");
+        if (id && flow && strcmp(id, step_id) == 0)
+            return flow;
     }
-    return NULL;
+    return "unknown";
 }
 
 /* Steps that have run to an end, all items of them. */
-static json_t *render_completions(struct arena *a, const struct api *api, const char *base,
-                                  const struct store_workflow_full *full)
+static void render_completions(struct buffer *b, struct arena *a, const struct api *api,
+                               const char *base, const struct store_workflow_full *full)
 {
-    json_t *completions = json_array();
-    json_t *definition = NULL;
+    struct render_flows flows = {0};
+    render_name(b, "completions");
+    buffer_append_char(b, '[');
     for (size_t i = 0, count; i < full->task_count; i += count) {
         bool over = true;
         for (count = 0; i + count < full->task_count &&
@@ -169,14 +204,13 @@ static json_t *render_completions(struct arena *a, const struct api *api, const 
                     full->tasks[i + count].state == STORE_TASK_FAILED;
         if (!over)
             continue;
-        if (!definition)
-            definition = render_parsed(full->workflow.template_json, json_object());
-        const char *flow = render_flow(definition, full->tasks[i].step_id);
-        json_array_append_new(
-            completions, render_completion(a, api, base, full, i, count, flow ? flow : "unknown"));
+        if (b->bytes[b->size - 1] == '}')
+            buffer_append_char(b, ',');
+        render_completion(b, a, api, base, full, i, count,
+                          render_flow(&flows, api, &full->workflow, full->tasks[i].step_id));
     }
-    json_decref(definition);
-    return completions;
+    json_decref(flows.definition);
+    buffer_append_char(b, ']');
 }
 
 json_t *render_task(struct arena *a, const struct api *api, const char *base,
@@ -188,15 +222,17 @@ json_t *render_task(struct arena *a, const struct api *api, const char *base,
         [STORE_TASK_FAILED] = "fail",
         [STORE_TASK_SKIPPED] = "skip",
     };
-    CLEANUP(json) json_t *definition = render_parsed(full->workflow.template_json, json_object());
-    const char *flow = render_flow(definition, task->step_id);
-    return json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:I, s:I, s:o, s:o, s:s?}", "id",
-                     task->step_id, "flow", flow ? flow : "unknown", "item", task->item,
-                     "item_count", task->item_count, "status", states[task->state], "attempt",
-                     task->attempt, "used_credits", (json_int_t)task->used_credits, "duration",
-                     (json_int_t)task->duration_ms, "result",
-                     render_results(a, api, base, full->workflow.id, task->result_json), "error",
-                     render_parsed(task->error_json, json_null()), "reason", task->reason);
+    struct render_flows flows = {0};
+    const char *flow = render_flow(&flows, api, &full->workflow, task->step_id);
+    json_t *shown =
+        json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:I, s:I, s:o, s:o, s:s?}", "id", task->step_id,
+                  "flow", flow, "item", task->item, "item_count", task->item_count, "status",
+                  states[task->state], "attempt", task->attempt, "used_credits",
+                  (json_int_t)task->used_credits, "duration", (json_int_t)task->duration_ms,
+                  "result", render_results(a, api, base, full->workflow.id, task->result_json),
+                  "error", render_parsed(task->error_json, json_null()), "reason", task->reason);
+    json_decref(flows.definition);
+    return shown;
 }
 
 static void render_object(struct buffer *b, struct arena *a, const struct api *api,
@@ -226,8 +262,11 @@ static void render_object(struct buffer *b, struct arena *a, const struct api *a
     render_text(b, "webhook_url", workflow->webhook_url);
     render_text(b, "rating", workflow->rating);
     render_time(b, "delivered_at", workflow->delivered_at);
-    render_tree(b, "completions", render_completions(a, api, base, full));
-    render_tree(b, "result", render_results(a, api, base, workflow->id, workflow->result_json));
+    render_completions(b, a, api, base, full);
+    render_name(b, "result");
+    buffer_append_char(b, '[');
+    render_result_items(b, a, api, base, workflow->id, workflow->result_json);
+    buffer_append_char(b, ']');
     render_json(b, "error", workflow->error_json, "null");
     render_time(b, "created_at", workflow->created_at);
     render_time(b, "updated_at", workflow->updated_at);

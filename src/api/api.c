@@ -211,12 +211,12 @@ static void api_forget_replays(struct api *api)
     wait_chore(api->room, WAIT_CHORE_REPLAYS, api_forget_replays, clock_monotonic_us() + hour_us);
 }
 
-static void api_changed(void *context, const char *workflow_id, int64_t revision)
+static void api_changed(void *context, const char *workflow_id, int64_t revision, bool final)
 {
     struct api *api = context;
     (void)revision;
     cache_drop(api->cache, workflow_id);
-    wait_changed(api->room, workflow_id);
+    wait_changed(api->room, workflow_id, final);
 }
 
 /* Whoever gets a webhook is no client of this server that could say how it is reached. */

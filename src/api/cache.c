@@ -88,6 +88,14 @@ static struct cache_slot *cache_slot(struct cache *cache, const char *id)
     return &cache->slots[hash_text(id) % CACHE_SLOTS];
 }
 
+uint64_t cache_ticket(struct cache *cache, const char *id)
+{
+    pthread_mutex_lock(&cache->lock);
+    uint64_t ticket = cache_slot(cache, id)->ticket;
+    pthread_mutex_unlock(&cache->lock);
+    return ticket;
+}
+
 struct cache_text *cache_get(struct cache *cache, const char *id, const char *customer,
                              const char *base, int64_t now, uint64_t *ret_ticket)
 {

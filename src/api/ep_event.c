@@ -159,7 +159,7 @@ static void event_gone(void *context)
 {
     struct listener *listener = context;
     atomic_store(&listener->gone, true);
-    wait_changed(listener->api->room, listener->id);
+    wait_changed(listener->api->room, listener->id, false);
 }
 
 static bool event_leave(struct listener *listener)

@@ -30,20 +30,20 @@ static void lifecycle_still_stopping(struct api_call *call)
 }
 
 /* Stops it, then calls `then` on the room's thread. */
-static void lifecycle_stop(struct api_call *call, const char *id,
-                           void (*then)(struct api_call *call, const char *id))
+static void lifecycle_stop(struct api_call *call, const char *id, wait_answer then)
 {
     struct err err;
     engine_cancel(call->api->settings.engine, id);
-    if (wait_add(call->api->room, call, id, LIFECYCLE_STOP_SECONDS, then, &err) < 0)
+    if (wait_add(call->api->room, call, id, LIFECYCLE_STOP_SECONDS, false, then, &err) < 0)
         reply_error(call, &err);
 }
 
 /* --- cancel -------------------------------------------------------------------------------------- */
 
-static void lifecycle_cancelled(struct api_call *call, const char *id)
+static void lifecycle_cancelled(struct api_call *call, const char *id, const struct wait_view *view)
 {
     struct store_workflow_full *full;
+    (void)view;
     if (!workflow_find(call, call->arena, id, &full))
         return;
     if (full->workflow.status == STORE_CANCEL)
@@ -144,10 +144,11 @@ static void lifecycle_deleted(void *context, int rc, const struct err *err)
         wait_run(deletion->call->api->room, lifecycle_remove_files, deletion->call);
 }
 
-static void lifecycle_delete(struct api_call *call, const char *id)
+static void lifecycle_delete(struct api_call *call, const char *id, const struct wait_view *view)
 {
     struct lifecycle_deletion *deletion = arena_alloc(call->arena, sizeof(*deletion));
     struct store_workflow_full *full;
+    (void)view;
     if (!workflow_find(call, call->arena, id, &full))
         return;
     if (!machine_run_final(full->workflow.status)) {
@@ -169,7 +170,7 @@ void ep_lifecycle_delete(struct api_call *call)
         lifecycle_is_child(call, &full->workflow))
         return;
     if (machine_run_final(full->workflow.status))
-        lifecycle_delete(call, full->workflow.id);
+        lifecycle_delete(call, full->workflow.id, NULL);
     else
         lifecycle_stop(call, full->workflow.id, lifecycle_delete);
 }

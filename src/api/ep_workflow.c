@@ -24,7 +24,7 @@ static void workflow_read_later(struct api_call *call, int rc, int seconds,
         reply_faults(call, "query", faults);
     else if (machine_run_final(full->workflow.status))
         workflow_answer(call, id);
-    else if (wait_add(call->api->room, call, id, seconds, workflow_answer, &err) < 0)
+    else if (wait_add(call->api->room, call, id, seconds, false, workflow_answer_view, &err) < 0)
         reply_error(call, &err);
 }
 
@@ -132,15 +132,16 @@ static void workflow_fill_options(struct api_call *call, const struct plan_templ
 }
 
 /* After the wait: with a key, what is answered now is what comes with the same key later. */
-static void workflow_created_and_ended(struct api_call *call, const char *workflow_id)
+static void workflow_created_and_ended(struct api_call *call, const char *workflow_id,
+                                       const struct wait_view *view)
 {
     if (call->once)
         once_answer(call, workflow_id);
     else
-        workflow_answer(call, workflow_id);
+        workflow_answer_view(call, workflow_id, view);
 }
 
-/* On the store's writer thread, after the commit. */
+/* On the store's writer thread, after the commit: what changes next is told on the same thread, later. */
 static void workflow_created(void *context, int rc, const struct err *err)
 {
     struct workflow_creation *creation = context;
@@ -159,7 +160,7 @@ static void workflow_created(void *context, int rc, const struct err *err)
              http_request_id(call->request), NULL);
     engine_submit(call->api->settings.engine, creation->workflow.id);
     if (creation->wait_seconds == 0 ||
-        wait_add(call->api->room, call, creation->workflow.id, creation->wait_seconds,
+        wait_add(call->api->room, call, creation->workflow.id, creation->wait_seconds, true,
                  workflow_created_and_ended, &fault) < 0)
         reply_text(call, 200, creation->answer, creation->answer_size);
 }

@@ -125,8 +125,10 @@ char *render_workflow(struct arena *a, const struct api *api, const char *base,
 struct cache;
 struct cache *cache_new(int url_life_s);
 void cache_free(struct cache *cache);
-/* A text that is shared: release with cache_release(). NULL when it is not there. `now` in monotonic us; *ret_ticket is for
- * cache_put(). */
+/* For cache_put(); taken before the rows are read. */
+uint64_t cache_ticket(struct cache *cache, const char *id);
+/* A text that is shared: release with cache_release(). NULL when it is not there. `now` in monotonic us; *ret_ticket as
+ * cache_ticket(). */
 struct cache_text;
 struct cache_text *cache_get(struct cache *cache, const char *id, const char *customer,
                              const char *base, int64_t now, uint64_t *ret_ticket);
@@ -147,6 +149,7 @@ void wait_free(struct wait_room *room); /* after wait_stop(); NULL allowed */
 /* A workflow as it is shown to all who wait for it. */
 struct wait_view {
     const struct store_workflow_full *full; /* NULL when it is gone */
+    uint64_t ticket;                        /* of the cache, from before it was read */
     struct arena *arena;                    /* of this look */
     struct event_batch *events;             /* what streams have rendered for one another */
 };
@@ -155,21 +158,26 @@ struct wait_view {
 struct wait_member {
     struct wait_member *next; /* the room's */
     struct limit *limit;      /* of the key that it counts for */
+    bool end_only;            /* nothing before the end of the workflow is of interest */
+    bool is_current;          /* nothing can have changed since its owner saw the workflow */
     int64_t until;            /* monotonic us: looked at then in any case; set again by look() */
     /* On the room's thread. False: it has left, and freed itself. */
     bool (*look)(struct wait_member *member, struct wait_view *view);
 };
-/* look() follows soon, and after every commit. ERR_RATE_LIMITED when too many wait. */
+/* look() follows soon unless the member is current, and after every commit that interests it. ERR_RATE_LIMITED when too many wait. */
 int wait_join(struct wait_room *room, struct wait_member *member, const char *workflow_id,
               struct err *err);
 bool wait_is_stopping(struct wait_room *room); /* then everybody leaves */
 
+/* What is answered after the wait, on the room's thread; `view` is what was just read. */
+typedef void (*wait_answer)(struct api_call *call, const char *workflow_id,
+                            const struct wait_view *view);
 /* Keeps the call until the workflow is final or `seconds` are over, then answers on the room's thread.
- * ERR_RATE_LIMITED when too many wait. */
+ * `is_current` as in struct wait_member. ERR_RATE_LIMITED when too many wait. */
 int wait_add(struct wait_room *room, struct api_call *call, const char *workflow_id, int seconds,
-             void (*answer)(struct api_call *call, const char *workflow_id), struct err *err);
-void wait_changed(struct wait_room *room,
-                  const char *workflow_id); /* any thread, never blocks for long */
+             bool is_current, wait_answer answer, struct err *err);
+/* `final`: it has ended. Any thread, never blocks for long. */
+void wait_changed(struct wait_room *room, const char *workflow_id, bool final);
 /* Runs `work` on the room's thread; on the caller's when the room has stopped. */
 void wait_run(struct wait_room *room, void (*work)(struct api_call *call), struct api_call *call);
 
@@ -184,6 +192,9 @@ enum { WORKFLOW_TITLE_MAX = 200, WORKFLOW_DESCRIPTION_MAX = 5000 };
 
 /* Answers with the workflow as it is now (200), or the error. Any thread that may read the store. */
 void workflow_answer(struct api_call *call, const char *workflow_id);
+/* The same for a call that has waited. */
+void workflow_answer_view(struct api_call *call, const char *workflow_id,
+                          const struct wait_view *view);
 void workflow_answer_path(
     struct api_call *call); /* the one whose id is the first value of the path */
 /* The customer's workflow; false when it was answered that there is none. A call that is kept for long reads into another arena

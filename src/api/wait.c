@@ -8,8 +8,8 @@
 
 /*
  * DESIGN. One thread looks after everybody who waits for news of a workflow: requests that are held, and event streams. They are
- * members of a topic, the workflow's id. A commit marks the topic; the thread reads the workflow once and shows it to all members
- * of it. It sleeps until a topic is marked or the first member's time has come; those times are rounded, so that ten thousand
+ * members of a topic, the workflow's id. A commit marks the topic when it may interest a member; the thread reads the workflow once
+ * and shows it to all members of it. It sleeps until a topic is marked or the first member's time has come; those times are rounded, so that ten thousand
  * members wake it a few times a second at most. A member costs its connection and a small record, no thread.
  *
  * While a topic is looked at its members are taken out of it, without the lock. What is committed meanwhile marks the topic again.
@@ -23,6 +23,7 @@ struct topic {
     struct topic *next_marked; /* in the room's list, while `marked` */
     char id[UUID_TEXT_SIZE];
     struct wait_member *members;
+    int curious; /* members that are interested in every change, those who are looked at included */
     bool marked;
 };
 
@@ -75,11 +76,11 @@ static void topic_mark(struct wait_room *room, struct topic *topic)
     pthread_cond_signal(&room->news);
 }
 
-void wait_changed(struct wait_room *room, const char *workflow_id)
+void wait_changed(struct wait_room *room, const char *workflow_id, bool final)
 {
     pthread_mutex_lock(&room->lock);
     struct topic *topic = *topic_place(room, workflow_id);
-    if (topic)
+    if (topic && (final || topic->curious > 0))
         topic_mark(room, topic);
     pthread_mutex_unlock(&room->lock);
 }
@@ -108,9 +109,11 @@ int wait_join(struct wait_room *room, struct wait_member *member, const char *wo
         }
         member->next = (*place)->members;
         (*place)->members = member;
+        (*place)->curious += !member->end_only;
         room->members++;
         room_expect(room, member->until);
-        topic_mark(room, *place); /* it may have changed between the caller's read and now */
+        if (!member->is_current) /* it may have changed between the caller's read and now */
+            topic_mark(room, *place);
     }
     pthread_mutex_unlock(&room->lock);
     return rc;
@@ -119,22 +122,24 @@ int wait_join(struct wait_room *room, struct wait_member *member, const char *wo
 /* --- the thread ---------------------------------------------------------------------------------- */
 
 /* Shows the workflow to the members; those that stay. */
-static struct wait_member *members_look(struct wait_room *room, const char *id,
+static struct wait_member *members_look(struct wait_room *room, struct topic *topic,
                                         struct wait_member *members)
 {
     CLEANUP(arena) struct arena *a = arena_new();
     struct store_workflow_full *full;
     struct wait_member *kept = NULL;
-    struct wait_view view = {.arena = a};
-    if (store_workflow_get(room->api->settings.store, a, NULL, id, &full, NULL) == 0)
+    struct wait_view view = {.arena = a, .ticket = cache_ticket(room->api->cache, topic->id)};
+    if (store_workflow_get(room->api->settings.store, a, NULL, topic->id, &full, NULL) == 0)
         view.full = full;
     while (members) {
         struct wait_member *member = members;
         struct limit *limit = member->limit;
+        bool curious = !member->end_only;
         members = member->next;
         if (!member->look(member, &view)) {
             pthread_mutex_lock(&room->lock);
             room->members--;
+            topic->curious -= curious;
             limits_give_wait(limit);
             pthread_mutex_unlock(&room->lock);
             continue;
@@ -151,7 +156,7 @@ static void topic_look(struct wait_room *room, struct topic *topic)
     struct wait_member *members = topic->members;
     topic->members = NULL;
     pthread_mutex_unlock(&room->lock);
-    members = members_look(room, topic->id, members);
+    members = members_look(room, topic, members);
     pthread_mutex_lock(&room->lock);
     while (members) {
         struct wait_member *member = members;
@@ -342,7 +347,7 @@ void wait_free(struct wait_room *room)
 struct waiter {
     struct wait_member member;
     struct api_call *call;
-    void (*answer)(struct api_call *call, const char *workflow_id);
+    wait_answer answer;
     char id[UUID_TEXT_SIZE];
 };
 
@@ -352,17 +357,19 @@ static bool waiter_look(struct wait_member *member, struct wait_view *view)
     if (view->full && !machine_run_final(view->full->workflow.status) &&
         member->until > clock_monotonic_us() && !wait_is_stopping(waiter->call->api->room))
         return true;
-    waiter->answer(waiter->call, waiter->id);
+    waiter->answer(waiter->call, waiter->id, view);
     free(waiter);
     return false;
 }
 
 int wait_add(struct wait_room *room, struct api_call *call, const char *workflow_id, int seconds,
-             void (*answer)(struct api_call *call, const char *workflow_id), struct err *err)
+             bool is_current, wait_answer answer, struct err *err)
 {
     struct waiter *waiter = mem_alloc(sizeof(*waiter));
     waiter->member.look = waiter_look;
     waiter->member.limit = call->limit;
+    waiter->member.end_only = true;
+    waiter->member.is_current = is_current;
     waiter->member.until = clock_monotonic_us() + (int64_t)seconds * 1000000;
     waiter->call = call;
     waiter->answer = answer;

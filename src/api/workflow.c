@@ -1,6 +1,8 @@
 /* What several endpoints of workflows share. */
 #include "api/internal.h"
 
+#include "base/clock.h"
+
 #include <string.h>
 
 bool workflow_find(struct api_call *call, struct arena *a, const char *id,
@@ -61,38 +63,62 @@ static void workflow_answer_legacy(struct api_call *call, const char *workflow_i
     reply_text(call, 200, text, size);
 }
 
+/* From the cache, if it is there at `now`; else with a ticket. */
+static bool workflow_answer_kept(struct api_call *call, const char *workflow_id, const char *base,
+                                 int64_t now, uint64_t *ret_ticket)
+{
+    struct cache_text *kept =
+        cache_get(call->api->cache, workflow_id, call->customer, base, now, ret_ticket);
+    size_t size;
+    if (!kept)
+        return false;
+    const char *bytes = cache_bytes(kept, &size);
+    http_reply(call->request, &(struct http_response){.status = 200,
+                                                      .content_type = "application/json",
+                                                      .body = bytes,
+                                                      .body_size = size,
+                                                      .file_fd = -1,
+                                                      .shared = true,
+                                                      .release = cache_release,
+                                                      .release_context = kept});
+    return true;
+}
+
+static void workflow_answer_rows(struct api_call *call, const struct store_workflow_full *full,
+                                 const char *base, uint64_t ticket)
+{
+    size_t size;
+    const char *text = render_workflow(call->arena, call->api, base, full, &size);
+    /* A child run goes with its parent, of which the cache hears alone. */
+    if (!full->workflow.parent_id)
+        cache_put(call->api->cache, full->workflow.id, call->customer, base, ticket, text, size);
+    reply_text(call, 200, text, size);
+}
+
 void workflow_answer(struct api_call *call, const char *workflow_id)
 {
     if (call->legacy) {
         workflow_answer_legacy(call, workflow_id);
         return;
     }
-    struct api *api = call->api;
+    struct store_workflow_full *full;
     const char *base = render_base(call);
     uint64_t ticket;
-    struct cache_text *kept = cache_get(api->cache, workflow_id, call->customer, base,
-                                        http_request_started_us(call->request), &ticket);
-    struct store_workflow_full *full;
-    size_t size;
-    if (kept) {
-        const char *bytes = cache_bytes(kept, &size);
-        http_reply(call->request, &(struct http_response){.status = 200,
-                                                          .content_type = "application/json",
-                                                          .body = bytes,
-                                                          .body_size = size,
-                                                          .file_fd = -1,
-                                                          .shared = true,
-                                                          .release = cache_release,
-                                                          .release_context = kept});
-        return;
-    }
-    if (!workflow_find(call, call->arena, workflow_id, &full))
-        return;
-    const char *text = render_workflow(call->arena, api, base, full, &size);
-    if (!full->workflow
-             .parent_id) /* a child run goes with its parent, of which the cache hears alone */
-        cache_put(api->cache, workflow_id, call->customer, base, ticket, text, size);
-    reply_text(call, 200, text, size);
+    if (!workflow_answer_kept(call, workflow_id, base, http_request_started_us(call->request),
+                              &ticket) &&
+        workflow_find(call, call->arena, workflow_id, &full))
+        workflow_answer_rows(call, full, base, ticket);
+}
+
+void workflow_answer_view(struct api_call *call, const char *workflow_id,
+                          const struct wait_view *view)
+{
+    const char *base = render_base(call);
+    uint64_t now_ticket; /* of after the rows were read */
+    if (call->legacy || !view->full)
+        workflow_answer(call, workflow_id);
+    else if (!workflow_answer_kept(call, workflow_id, base, clock_monotonic_us(), &now_ticket))
+        workflow_answer_rows(call, view->full, base, view->ticket);
 }
 
 void workflow_answer_path(struct api_call *call)

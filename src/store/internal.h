@@ -22,11 +22,12 @@ struct store_op {
     struct err err;
     const char *changed_id; /* of a workflow, set by `run` */
     int64_t changed_revision;
+    bool changed_final; /* it has ended, or is gone */
 };
 
 struct store_subscriber {
     struct store_subscriber *next;
-    void (*changed)(void *context, const char *workflow_id, int64_t revision);
+    store_changed changed;
     void *context;
 };
 

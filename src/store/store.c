@@ -77,9 +77,7 @@ void store_close(struct store *store)
     store_release(store);
 }
 
-void store_subscribe(struct store *store,
-                     void (*changed)(void *context, const char *workflow_id, int64_t revision),
-                     void *context)
+void store_subscribe(struct store *store, store_changed changed, void *context)
 {
     struct store_subscriber *subscriber = mem_alloc(sizeof(*subscriber));
     struct store_subscriber **last = &store->subscribers;

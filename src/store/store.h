@@ -31,11 +31,11 @@ int store_open(const char *location, struct store **ret_store, struct err *err);
 void store_close(struct store *store);
 CLEANUP_DEFINE(store, struct store, store_close);
 
+/* A workflow changed. `final`: it has ended, or is gone. */
+typedef void (*store_changed)(void *context, const char *workflow_id, int64_t revision, bool final);
 /* Called on the writer thread after each commit that changed a workflow, before that write's `done`. One
  * subscriber list; subscribe before the first write. */
-void store_subscribe(struct store *store,
-                     void (*changed)(void *context, const char *workflow_id, int64_t revision),
-                     void *context);
+void store_subscribe(struct store *store, store_changed changed, void *context);
 
 /* 0 when a read and a durable write work. Blocking. */
 int store_check(struct store *store, struct err *err);

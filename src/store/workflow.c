@@ -236,6 +236,7 @@ static int transition_run(struct store *store, struct store_op *op, struct err *
         rc = store_blob_use(store, t->workflow_id, t->blobs[i].sha256, t->blobs[i].size, err);
     op->changed_id = t->workflow_id;
     op->changed_revision = t->expected_revision + 1;
+    op->changed_final = t->status >= STORE_SUCCESS;
     return rc;
 }
 

@@ -25,6 +25,7 @@ static int edit_run(struct store *store, struct store_op *op, struct err *err)
         return rc < 0 ? rc : err_set(err, ERR_NOT_FOUND, NULL, "There is no such workflow.");
     op->changed_id = edit->workflow_id;
     op->changed_revision = db_int(&rows, 0);
+    op->changed_final = db_int(&rows, 1) >= STORE_SUCCESS;
     rc = db_next(&rows, err);
     return rc < 0 ? rc : 0;
 }
@@ -161,6 +162,7 @@ static int delete_run(struct store *store, struct store_op *op, struct err *err)
         rc = delete_refusal(store, delete, err);
     op->changed_id = delete->workflow_id;
     op->changed_revision = INT64_MAX;
+    op->changed_final = true;
     return rc;
 }
 

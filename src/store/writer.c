@@ -144,7 +144,7 @@ static int writer_commit(struct store *store, struct store_op *group, struct err
 static void writer_tell(struct store *store, const struct store_op *op)
 {
     for (struct store_subscriber *s = store->subscribers; s; s = s->next)
-        s->changed(s->context, op->changed_id, op->changed_revision);
+        s->changed(s->context, op->changed_id, op->changed_revision, op->changed_final);
 }
 
 static void writer_answer(struct store *store, struct store_op *group, int rc,

@@ -340,10 +340,10 @@ struct news {
     int64_t revision;
     char id[UUID_TEXT_SIZE];
     int64_t read_revision;
-    bool answered;
+    bool answered, final;
 };
 
-static void news_changed(void *context, const char *workflow_id, int64_t revision)
+static void news_changed(void *context, const char *workflow_id, int64_t revision, bool final)
 {
     struct news *news = context;
     CLEANUP(arena) struct arena *a = arena_new();
@@ -351,9 +351,19 @@ static void news_changed(void *context, const char *workflow_id, int64_t revisio
     assert_false(news->answered);
     news->count++;
     news->revision = revision;
+    news->final = final;
     strcpy(news->id, workflow_id);
     if (store_workflow_get(news->store, a, NULL, workflow_id, &full, NULL) == 0)
         news->read_revision = full->workflow.revision;
+}
+
+static int rename_workflow(struct store *store, const char *id)
+{
+    const struct store_edit edit = {.workflow_id = id, .customer = "acme", .title = "New"};
+    struct store_wait wait;
+    store_wait_init(&wait);
+    store_workflow_edit(store, &edit, store_wait_done, &wait);
+    return store_wait_finish(&wait, NULL);
 }
 
 static void test_subscribers_hear_of_every_change_first(void **state)
@@ -378,6 +388,19 @@ static void test_subscribers_hear_of_every_change_first(void **state)
     assert_int_equal(news.read_revision, 2);
     assert_int_equal(fixture_transition(f->store, &t), ERR_STALE);
     assert_int_equal(news.count, 2);
+    assert_false(news.final);
+    assert_int_equal(rename_workflow(f->store, id), 0);
+    assert_int_equal(news.revision, 3);
+    assert_false(news.final);
+    t = (struct store_transition){.workflow_id = id,
+                                  .expected_revision = 3,
+                                  .status = STORE_CANCEL,
+                                  .error_json = "{}",
+                                  .finished_at = 1};
+    assert_int_equal(fixture_transition(f->store, &t), 0);
+    assert_true(news.final);
+    assert_int_equal(rename_workflow(f->store, id), 0);
+    assert_true(news.final);
 }
 
 static void test_status_words(void **state)

@@ -289,8 +289,15 @@ void input_net_lost(struct engine *engine);
 
 /* --- webhooks --- */
 
+enum { WEBHOOK_TIMEOUT_MS = 10000 }; /* of one attempt */
+
 struct webhook;
 struct webhook_host;
+
+/* The message for the net worker that delivers `row`, signed as of now; a number for the job is missing. On the blocking
+ * thread. The caller's to release. */
+int webhook_compose(struct engine *engine, struct arena *a, const struct store_webhook *row,
+                    json_t **ret_message, struct err *err);
 
 /* A pending delivery is known to the store; asks for it again when it is in memory already. */
 void webhook_add(struct engine *engine, const char *id, const char *url, int64_t next_attempt_at);

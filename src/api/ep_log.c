@@ -71,7 +71,8 @@ static void log_add_task(struct log_lines *lines, const struct store_task *task)
                 log_error_text(a, task->error_json));
     else if (task->state == STORE_TASK_SKIPPED && task->reason)
         log_add(lines, task->finished_at, "info", task->step_id,
-                arena_printf(a, "The step was skipped%s: %s", item, task->reason));
+                arena_printf(a, "The step was %s%s: %s", task->started_at ? "stopped" : "skipped",
+                             item, task->reason));
 }
 
 static void log_add_workflow(struct log_lines *lines, const struct store_workflow_full *full)

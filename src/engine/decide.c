@@ -86,6 +86,17 @@ struct plan_view run_view(const struct run *run, struct plan_outcome *outcomes)
     };
 }
 
+/* A step without tasks has no row that could say it. Decisions are made anew after a restart. */
+static void decide_note_skip(struct run *run, struct arena *a, const struct run_step *step,
+                             const char *level, const char *reason)
+{
+    store_note_add_once(
+        run->engine->settings.store, run->workflow.id,
+        &(struct store_note){.step_id = step->info.id,
+                             .level = level,
+                             .text = arena_printf(a, "The step was skipped: %s", reason)});
+}
+
 /* Decides one step; true when something followed from it. */
 static bool decide_step(struct run *run, struct arena *a, const struct plan_view *view,
                         size_t index)
@@ -103,13 +114,16 @@ static bool decide_step(struct run *run, struct arena *a, const struct plan_view
     case PLAN_SKIP:
         step->decided = true;
         step->state = PLAN_STEP_SKIPPED;
+        decide_note_skip(run, a, step, "info", decision.reason);
         return true;
     case PLAN_FAIL:
         break;
     }
     step->decided = true;
     step->state = step->info.continue_on_error ? PLAN_STEP_SKIPPED : PLAN_STEP_FAILED;
-    if (!step->info.continue_on_error) {
+    if (step->info.continue_on_error) {
+        decide_note_skip(run, a, step, "warning", decision.reason);
+    } else {
         err_set(&fault, ERR_INVALID, decision.path, "%s", decision.reason);
         run_fail(run, &fault, step->info.id);
     }

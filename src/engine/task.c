@@ -384,6 +384,7 @@ void task_drop(struct task *task, const char *reason)
     task->state = next;
     task->phase = TASK_OVER;
     task->dirty = true;
+    task->finished_at = clock_wall_us();
     task->reason = mem_strdup(reason);
 }
 

@@ -145,7 +145,7 @@ struct plan_decision plan_decide(struct arena *a, const struct plan_view *view, 
     case WHEN_TRUE:
         break;
     case WHEN_FALSE:
-        return decide_skip("Its condition is not met.");
+        return decide_skip(arena_printf(a, "Its condition is not met: %s.", step->when_text));
     default:
         return decide_state(a, view, &value, step->when_path);
     }

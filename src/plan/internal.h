@@ -58,6 +58,7 @@ struct plan_step {
     const struct step_type *type;
     struct plan_value params, local;
     struct expr *when;
+    const char *when_text; /* as it is written */
     struct expr_text *for_each;
     const char *when_path, *for_each_path, *params_path, *local_path;
     int *needs; /* step indices that are not told by references */

@@ -354,6 +354,9 @@ static void step_read(struct plan_template *t, const json_t *definition, const c
     step_read_integer(definition, path, "credits", 0, PLAN_CREDITS_MAX, &step->info.credits,
                       faults);
     step_read_when(t, definition, path, &step->when, faults);
+    if (step->when)
+        step->when_text =
+            arena_strdup(t->arena, json_string_value(json_object_get(definition, "when")));
     step_read_for_each(t, definition, path, step, faults);
     const json_t *params = step_object(t, definition, path, "params", faults);
     const json_t *local = step_object(t, definition, path, "local", faults);

@@ -6,12 +6,13 @@ struct note_op {
     struct store_op op;
     const char *workflow_id;
     struct store_note note;
+    enum query_id query;
 };
 
 static int note_run(struct store *store, struct store_op *op, struct err *err)
 {
     const struct note_op *add = (const struct note_op *)op;
-    return db_run(store->writer, QUERY_NOTE_ADD,
+    return db_run(store->writer, add->query,
                   DB_VALUES(DB_TEXT(add->workflow_id), DB_INT(add->note.at),
                             DB_TEXT(add->note.step_id), DB_TEXT(add->note.level),
                             DB_TEXT(add->note.text), DB_INT(STORE_NOTES_MAX)),
@@ -26,10 +27,12 @@ static void note_done(void *context, int rc, const struct err *err)
     (void)err;
 }
 
-void store_note_add(struct store *store, const char *workflow_id, const struct store_note *note)
+static void note_submit(struct store *store, const char *workflow_id, const struct store_note *note,
+                        enum query_id query)
 {
     struct note_op *add = store_op_new(sizeof(*add), note_run, note_done, NULL);
     add->workflow_id = store_op_text(&add->op, workflow_id);
+    add->query = query;
     add->note = (struct store_note){
         .at = note->at ? note->at : clock_wall_us(),
         .step_id = store_op_text(&add->op, note->step_id),
@@ -37,6 +40,17 @@ void store_note_add(struct store *store, const char *workflow_id, const struct s
         .text = store_op_text(&add->op, note->text),
     };
     store_op_submit(store, &add->op);
+}
+
+void store_note_add(struct store *store, const char *workflow_id, const struct store_note *note)
+{
+    note_submit(store, workflow_id, note, QUERY_NOTE_ADD);
+}
+
+void store_note_add_once(struct store *store, const char *workflow_id,
+                         const struct store_note *note)
+{
+    note_submit(store, workflow_id, note, QUERY_NOTE_ADD_ONCE);
 }
 
 int store_note_list(struct store *store, struct arena *a, const char *workflow_id,

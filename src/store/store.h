@@ -464,7 +464,7 @@ int store_blob_used(struct store *store, const char *sha256, bool *ret_used, str
 
 enum { STORE_NOTES_MAX = 500 }; /* of a workflow; more are not kept */
 
-/* What a step said on its way, for the log of its workflow. */
+/* What a step said on its way, or why it was passed over, for the log of its workflow. */
 struct store_note {
     int64_t at; /* wall us; 0: now */
     const char *step_id;
@@ -474,6 +474,9 @@ struct store_note {
 
 /* Nobody waits for it; nothing happens when the workflow is gone. */
 void store_note_add(struct store *store, const char *workflow_id, const struct store_note *note);
+/* The same, unless the step has said just that already: for what is found out anew after a restart. */
+void store_note_add_once(struct store *store, const char *workflow_id,
+                         const struct store_note *note);
 /* In the order in which they came, in the arena. */
 int store_note_list(struct store *store, struct arena *a, const char *workflow_id,
                     struct store_note **ret_notes, size_t *ret_count, struct err *err);

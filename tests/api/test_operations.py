@@ -127,8 +127,38 @@ def test_log_of_a_workflow_says_what_its_steps_did(mine):
     assert ("info", "first", "The step began.") in lines
     assert any(level == "info" and step == "first" and re.match(r"The step is done after [\d.]+ s\.", text)
                for level, step, text in lines)
-    assert not any(step == "second" for _, step, _ in lines), "a step that was passed over says nothing"
+    assert [line for line in lines if line[1] == "second"] == [
+        ("info", "second", "The step was skipped: Its condition is not met: options.topic == 'snow'.")]
     assert lines[-1] == ("info", None, "The workflow ended with success.")
+
+
+def test_log_says_why_each_step_was_skipped(mine):
+    """Also one that needs a skipped step, and one that may fail and whose parameters turn out to be wrong."""
+    save(mine, {"id": "skipper", "available_options": [{"key": "n", "component": "text", "default": "3x"}], "steps": [
+        {"id": "never", "flow": "chat", "when": "options.n == 'x'", "params": {"prompt": "a"}},
+        {"id": "after", "flow": "chat", "params": {"prompt": "{{steps.never.text}}"}},
+        {"id": "wrong", "flow": "split_grid_images", "params": {"image_url": "data:image/png;base64,AAAA", "grid_pattern": "{{options.n}}"},
+         "on_error": "continue"},
+        {"id": "done", "flow": "chat", "params": {"prompt": "b"}}], "outputs": [{"step": "done"}]})
+    done = mine.run("skipper")
+    assert done["processing_status"] == "success", done
+    told = {step: (level, text) for level, step, text in lines_of(mine, done["id"]) if "skipped" in text}
+    assert told["never"] == ("info", "The step was skipped: Its condition is not met: options.n == 'x'.")
+    assert told["after"] == ("info", "The step was skipped: It needs the output of the step never, which was skipped.")
+    assert told["wrong"][0] == "warning" and told["wrong"][1].startswith("The step was skipped: ") and len(told) == 3, told
+
+
+def test_log_says_what_a_cancel_dropped(mine):
+    save(mine, SLOW)
+    photo = mine.upload(PHOTOS / "coffee.png")["url"]
+    created = mine.create("slow", {"photo": photo}).json()["data"]
+    until = time.monotonic() + 30
+    while ("info", "move", "The step began.") not in lines_of(mine, created["id"]):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert mine.request("POST", f"/v2/workflow/{created['id']}/cancel").status_code == 200
+    told = lines_of(mine, created["id"])
+    assert ("info", "move", "The step was stopped: The workflow was cancelled before this step was done.") in told, told
 
 
 def test_log_of_a_failure_says_why(mine):

@@ -138,7 +138,7 @@ def preview(customer, **body):
 def test_preview_of_a_built_in_template(customer):
     found = preview(customer, template_id="vim_wc26_team", options={"pipeline_mode": "image"}, image_urls=["https://a.example/me.jpg"])
     assert found["valid"] and found["layers"] == [["generate_team_image"]]
-    assert found["skipped_steps"] == [{"id": "animate_team_video", "reason": "Its condition is not met."}]
+    assert found["skipped_steps"] == [{"id": "animate_team_video", "reason": "Its condition is not met: options.pipeline_mode == 'video'."}]
     assert found["outputs"] == [{"step": "generate_team_image"}] and found["undetermined_steps"] == []
     assert found["credits"] == {"total": 20, "min": 20, "max": 20,
                                 "steps": [{"id": "generate_team_image", "flow": "image_2_image", "credits": 4}]}
@@ -367,7 +367,7 @@ def test_preview_command(server, tmp_path):
     file = tmp_path / "card.json"
     file.write_text(json.dumps(card(steps=[STEP, {"id": "more", "flow": "chat", "when": "options.topic == 'snow'"}])))
     plain = server.command("preview", str(file), "topic=hail")
-    assert plain.returncode == 0 and plain.stdout == "1. write\nskipped: more: Its condition is not met.\noutputs: write\ncredits: 3\n"
+    assert plain.returncode == 0 and plain.stdout == "1. write\nskipped: more: Its condition is not met: options.topic == 'snow'.\noutputs: write\ncredits: 3\n"
     as_json = server.command("preview", str(file), "topic=snow", "--json")
     assert as_json.returncode == 0 and json.loads(as_json.stdout)["layers"] == [["write", "more"]]
     wrong = server.command("preview", str(file), "colour=red")

@@ -1,5 +1,7 @@
 #include "fixture.h"
 
+#include "base/table.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -57,6 +59,28 @@ static void test_notes_stay_in_their_order(void **state)
     assert_int_equal(count_notes(f, other, &notes), 1);
 }
 
+static void test_what_is_said_once_is_not_said_again(void **state)
+{
+    struct fixture *f = *state;
+    char id[UUID_TEXT_SIZE];
+    struct store_note *notes;
+    static const struct store_note said[] = {
+        {.step_id = "draw", .level = "info", .text = "skipped"},
+        {.step_id = "move", .level = "info", .text = "skipped"},
+        {.step_id = "draw", .level = "info", .text = "skipped otherwise"},
+    };
+    fixture_credit(f->store, "acme", 100);
+    new_workflow(f, id);
+    for (size_t i = 0; i < 2 * TABLE_SIZE(said); i++)
+        store_note_add_once(f->store, id, &said[i % TABLE_SIZE(said)]);
+    settle(f);
+    assert_int_equal(count_notes(f, id, &notes), 3);
+    for (size_t i = 0; i < TABLE_SIZE(said); i++) {
+        assert_string_equal(notes[i].step_id, said[i].step_id);
+        assert_string_equal(notes[i].text, said[i].text);
+    }
+}
+
 static void test_notes_of_nothing_are_dropped(void **state)
 {
     struct fixture *f = *state;
@@ -89,6 +113,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_notes_stay_in_their_order, fixture_new, fixture_free),
+        cmocka_unit_test_setup_teardown(test_what_is_said_once_is_not_said_again, fixture_new,
+                                        fixture_free),
         cmocka_unit_test_setup_teardown(test_notes_of_nothing_are_dropped, fixture_new,
                                         fixture_free),
         cmocka_unit_test_setup_teardown(test_there_is_an_end_to_notes, fixture_new, fixture_free),

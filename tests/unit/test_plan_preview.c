@@ -25,7 +25,7 @@ static void test_the_preview_decides_what_options_decide(void **state)
     assert_json(json_object_get(off, "layers"), "[['text'], ['either', 'each', 'tile']]");
     assert_json(
         json_object_get(off, "skipped_steps"),
-        "[{'id': 'film', 'reason': 'Its condition is not met.'},"
+        "[{'id': 'film', 'reason': 'Its condition is not met: options.video.'},"
         " {'id': 'after', 'reason': 'It needs the output of the step film, which was skipped.'}]");
     assert_json(json_object_get(off, "undetermined_steps"),
                 "[{'id': 'told', 'reason': 'It depends on the outcome of a step.'}]");
@@ -63,8 +63,11 @@ static void test_the_preview_knows_no_workflow_yet(void **state)
     assert_json(json_object_get(body, "undetermined_steps"),
                 "[{'id': 'a', 'reason': 'It depends on a workflow that is not there yet.'},"
                 " {'id': 'e', 'reason': 'It depends on the outcome of a step.'}]");
-    assert_json(json_object_get(body, "skipped_steps"),
-                "[{'id': 'c', 'reason': 'Its condition is not met.'}]");
+    const json_t *skipped = json_array_get(json_object_get(body, "skipped_steps"), 0);
+    assert_int_equal(json_array_size(json_object_get(body, "skipped_steps")), 1);
+    assert_string_equal(json_member_string(skipped, "id"), "c");
+    assert_string_equal(json_member_string(skipped, "reason"),
+                        "Its condition is not met: options.m == 'y' && workflow.id == 'w'.");
     assert_json(json_object_get(body, "outputs"), "[{'step': 'b'}]");
     assert_int_equal(json_member_integer(json_object_get(body, "credits"), "min", -1), 2);
     assert_int_equal(json_member_integer(json_object_get(body, "credits"), "max", -1), 6);

@@ -1,5 +1,6 @@
 #include "media/face.h"
 
+#include "base/arena.h"
 #include "media/nn/nn.h"
 #include "media/raster.h"
 
@@ -10,6 +11,8 @@
 enum {
     FACE_DETECTOR_SIDE = 128,
     FACE_MESH_SIDE = 192,
+    FACE_SIDE_MAX = FACE_MESH_SIDE,
+    WINDOW_TAPS_MAX = 8,
     FACE_ANCHORS = 896,
     FACE_CANDIDATES_MAX = 64,
     FACE_VALUES = 16
@@ -43,16 +46,59 @@ static void window_to_photo(const struct window *window, float u, float v, float
     *ret_y = window->y + window->sine * dx + window->cosine * dy;
 }
 
-/* Samples the photo, shrunk beforehand so that nothing is skipped; black outside. `low`, `high`: what 0 and 255 become. */
-static void window_fill(const struct picture *photo, const struct window *window, float *input,
-                        float low, float high)
+/* How many samples of a pixel of the window there are each way. */
+static int window_taps(const struct window *window)
 {
     float step = sqrtf(window->cosine * window->cosine + window->sine * window->sine);
     int taps = step > 1 ? (int)ceilf(step) : 1;
-    taps = taps > 8 ? 8 : taps;
+    return taps > WINDOW_TAPS_MAX ? WINDOW_TAPS_MAX : taps;
+}
+
+/* Where the samples along an axis lie in a photo of that length; -1 outside. */
+static void window_places(const struct window *window, int taps, bool down, int length, int *places)
+{
+    for (int i = 0; i < window->side * taps; i++) {
+        float along = (float)(i / taps) + ((float)(i % taps) + 0.5f) / (float)taps, x, y;
+        window_to_photo(window, down ? 0 : along, down ? along : 0, &x, &y);
+        float place = down ? y : x;
+        places[i] = place < 0 || place >= (float)length ? -1 : (int)place;
+    }
+}
+
+/* The samples of a window that is not turned: rows of the photo are added first, then columns. The sums are whole numbers. */
+static void window_sum_upright(const struct picture *photo, const struct window *window, int taps,
+                               float *sums)
+{
+    int columns[FACE_SIDE_MAX * WINDOW_TAPS_MAX], rows[FACE_SIDE_MAX * WINDOW_TAPS_MAX];
+    int count = window->side * taps, first = photo->width, last = -1;
+    window_places(window, taps, false, photo->width, columns);
+    window_places(window, taps, true, photo->height, rows);
+    for (int i = 0; i < count; i++) {
+        first = columns[i] >= 0 && columns[i] < first ? columns[i] : first;
+        last = columns[i] > last ? columns[i] : last;
+    }
+    size_t from = 3 * (size_t)first, to = 3 * ((size_t)last + 1);
+    uint16_t *line = mem_array(3 * (size_t)photo->width, sizeof(*line));
+    for (int v = 0; v < window->side && last >= 0; v++, sums += (size_t)window->side * 3) {
+        memset(line + from, 0, (to - from) * sizeof(*line));
+        for (int t = v * taps; t < (v + 1) * taps; t++) {
+            const uint8_t *row = rows[t] >= 0 ? picture_at(photo, 0, rows[t]) : NULL;
+            for (size_t i = from; row && i < to; i++)
+                line[i] = (uint16_t)(line[i] + row[i]);
+        }
+        for (int k = 0; k < count; k++) {
+            for (int c = 0; columns[k] >= 0 && c < 3; c++)
+                sums[k / taps * 3 + c] += line[3 * columns[k] + c];
+        }
+    }
+    free(line);
+}
+
+static void window_sum_turned(const struct picture *photo, const struct window *window, int taps,
+                              float *sums)
+{
     for (int v = 0; v < window->side; v++) {
-        for (int u = 0; u < window->side; u++, input += 3) {
-            float sum[3] = {0};
+        for (int u = 0; u < window->side; u++, sums += 3) {
             for (int k = 0; k < taps * taps; k++) {
                 float x, y;
                 window_to_photo(window, (float)u + ((float)(k % taps) + 0.5f) / (float)taps,
@@ -61,12 +107,25 @@ static void window_fill(const struct picture *photo, const struct window *window
                     continue;
                 const uint8_t *pixel = picture_at(photo, (int)x, (int)y);
                 for (int c = 0; c < 3; c++)
-                    sum[c] += pixel[c];
+                    sums[c] += pixel[c];
             }
-            for (int c = 0; c < 3; c++)
-                input[c] = low + (high - low) * sum[c] / ((float)(taps * taps) * 255);
         }
     }
+}
+
+/* Samples the photo, shrunk beforehand so that nothing is skipped; black outside. `low`, `high`: what 0 and 255 become. */
+static void window_fill(const struct picture *photo, const struct window *window, float *input,
+                        float low, float high)
+{
+    int taps = window_taps(window);
+    size_t count = (size_t)window->side * (size_t)window->side * 3;
+    memset(input, 0, count * sizeof(*input));
+    if (window->sine == 0)
+        window_sum_upright(photo, window, taps, input);
+    else
+        window_sum_turned(photo, window, taps, input);
+    for (size_t i = 0; i < count; i++)
+        input[i] = low + (high - low) * input[i] / ((float)(taps * taps) * 255);
 }
 
 static float sigmoid(float value)

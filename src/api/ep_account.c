@@ -3,9 +3,6 @@
 
 #include "base/clock.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 static json_t *account_limits(const struct api *api)
 {
     const struct api_settings *settings = &api->settings;
@@ -37,66 +34,38 @@ void ep_account_read(struct api_call *call)
                          "limits", account_limits(call->api), "providers"));
 }
 
-/* --- the ledger ---------------------------------------------------------------------------------- */
+/* --- the ledger --------------------------------------------------------------------------------- */
 
-enum { LEDGER_DEFAULT = 20, LEDGER_MAX = 100 };
-
-struct ledger_query {
-    int limit;
-    int64_t before;
-    struct plan_faults *faults;
-};
-
-static bool ledger_query_visit(void *context, const char *name, const char *value)
+static json_t *ledger_render(struct api_call *call, const void *item)
 {
-    enum { DIGITS_MAX = 18 };
-    struct ledger_query *query = context;
-    if (strcmp(name, "limit") == 0) {
-        query->limit = query_limit(value, LEDGER_MAX, query->faults);
-    } else if (strcmp(name, "cursor") == 0) {
-        size_t digits = strspn(value, "0123456789");
-        query->before = digits > 0 && digits <= DIGITS_MAX ? strtoll(value, NULL, 10) : 0;
-        if (value[digits] || query->before < 1)
-            plan_fault_add(query->faults, "/cursor", 0, "value_error",
-                           "cursor is the next_cursor of an earlier page.");
-    }
-    return true;
-}
-
-static json_t *ledger_row(const struct store_ledger_row *row)
-{
+    const struct store_ledger_row *row = item;
     char created[CLOCK_TEXT_SIZE];
+    (void)call;
     clock_format(row->created_at, created);
     return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s?, s:s}", "id", row->id, "created_at", created,
                      "kind", row->kind, "amount", (json_int_t)row->amount, "balance",
                      (json_int_t)row->balance, "workflow_id", row->workflow_id, "note", row->note);
 }
 
+static const char *ledger_cursor(struct api_call *call, const void *item)
+{
+    const struct store_ledger_row *row = item;
+    return arena_printf(call->arena, "%lld", (long long)row->sequence);
+}
+
 void ep_account_ledger(struct api_call *call)
 {
+    static const struct page_kind kind = {sizeof(struct store_ledger_row), ledger_render,
+                                          ledger_cursor};
+    struct page page = {.is_by_number = true};
     struct store_ledger_row *rows;
-    struct plan_faults faults;
     struct err err;
     size_t count;
-    struct ledger_query query = {.limit = LEDGER_DEFAULT, .faults = &faults};
-    plan_faults_init(&faults, call->arena);
-    http_request_query(call->request, ledger_query_visit, &query);
-    if (faults.error_count > 0) {
-        reply_faults(call, "query", &faults);
+    if (!page_read(call, &page, NULL, NULL))
         return;
-    }
-    int rc = store_ledger_list(call->api->settings.store, call->arena, call->customer, query.before,
-                               query.limit + 1, &rows, &count, &err);
-    if (rc < 0) {
+    if (store_ledger_list(call->api->settings.store, call->arena, call->customer,
+                          page.before_number, page_rows_wanted(&page), &rows, &count, &err) < 0)
         reply_error(call, &err);
-        return;
-    }
-    bool more = count > (size_t)query.limit;
-    size_t shown = more ? (size_t)query.limit : count;
-    json_t *data = json_array();
-    for (size_t i = 0; i < shown; i++)
-        json_array_append_new(data, ledger_row(&rows[i]));
-    const char *next =
-        more ? arena_printf(call->arena, "%lld", (long long)rows[shown - 1].sequence) : NULL;
-    reply_json(call, 200, json_pack("{s:o, s:s?}", "data", data, "next_cursor", next));
+    else
+        page_reply(call, &page, rows, count, &kind);
 }

@@ -1,6 +1,7 @@
 #include "api/internal.h"
 
 #include "base/clock.h"
+#include "base/table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,80 +84,54 @@ static json_t *webhook_render(const struct store_webhook *webhook)
                      webhook_time(webhook->created_at));
 }
 
-struct webhook_query {
-    struct store_webhook_filter filter;
-    struct plan_faults faults;
-    int limit;
-};
-
-static void webhook_read_limit(struct webhook_query *query, const char *value)
+static void webhook_query_visit(void *context, const char *name, const char *value,
+                                struct plan_faults *faults)
 {
-    enum { LIMIT_MAX = 100 };
-    char *end;
-    long number = strtol(value, &end, 10);
-    if (*value < '0' || *value > '9' || *end || number < 1 || number > LIMIT_MAX)
-        plan_fault_add(&query->faults, "/limit", 0, "value_error",
-                       "limit is a number from 1 to %d.", LIMIT_MAX);
-    else
-        query->limit = (int)number;
-}
-
-static void webhook_read_status(struct webhook_query *query, const char *value)
-{
-    for (size_t i = 0; i < sizeof(webhook_status_texts) / sizeof(webhook_status_texts[0]); i++) {
+    struct store_webhook_filter *filter = context;
+    if (strcmp(name, "workflow_id") == 0)
+        filter->workflow_id = value;
+    if (strcmp(name, "status") != 0)
+        return;
+    for (size_t i = 0; i < TABLE_SIZE(webhook_status_texts); i++) {
         if (strcmp(value, webhook_status_texts[i]) == 0) {
-            query->filter.status = (enum store_webhook_status)i;
-            query->filter.has_status = true;
+            filter->status = (enum store_webhook_status)i;
+            filter->has_status = true;
             return;
         }
     }
-    plan_fault_add(&query->faults, "/status", 0, "value_error",
-                   "status is pending, delivered or failed.");
+    plan_fault_add(faults, "/status", 0, "value_error", "status is pending, delivered or failed.");
 }
 
-static bool webhook_visit_query(void *context, const char *name, const char *value)
+static json_t *webhook_list_render(struct api_call *call, const void *item)
 {
-    struct webhook_query *query = context;
-    if (strcmp(name, "limit") == 0)
-        webhook_read_limit(query, value);
-    else if (strcmp(name, "status") == 0)
-        webhook_read_status(query, value);
-    else if (strcmp(name, "workflow_id") == 0)
-        query->filter.workflow_id = value;
-    else if (strcmp(name, "cursor") == 0 && uuid_valid(value))
-        query->filter.before_id = value;
-    else if (strcmp(name, "cursor") == 0)
-        plan_fault_add(&query->faults, "/cursor", 0, "value_error",
-                       "cursor is a next_cursor of an answer before.");
-    return true;
+    (void)call;
+    return webhook_render(item);
+}
+
+static const char *webhook_list_cursor(struct api_call *call, const void *item)
+{
+    const struct store_webhook *webhook = item;
+    (void)call;
+    return webhook->id;
 }
 
 void ep_webhook_list(struct api_call *call)
 {
-    struct webhook_query query = {.limit = 20};
+    static const struct page_kind kind = {sizeof(struct store_webhook), webhook_list_render,
+                                          webhook_list_cursor};
+    struct store_webhook_filter filter = {0};
+    struct page page = {0};
     struct store_webhook *webhooks;
     struct err err;
     size_t count;
-    plan_faults_init(&query.faults, call->arena);
-    http_request_query(call->request, webhook_visit_query, &query);
-    if (query.faults.count > 0) {
-        reply_faults(call, "query", &query.faults);
+    if (!page_read(call, &page, webhook_query_visit, &filter))
         return;
-    }
-    /* One more tells whether there are any behind. */
-    if (store_webhook_list(call->api->settings.store, call->arena, call->customer, &query.filter,
-                           query.limit + 1, &webhooks, &count, &err) < 0) {
+    filter.before_id = page.before_id;
+    if (store_webhook_list(call->api->settings.store, call->arena, call->customer, &filter,
+                           page_rows_wanted(&page), &webhooks, &count, &err) < 0)
         reply_error(call, &err);
-        return;
-    }
-    bool more = count > (size_t)query.limit;
-    count -= more;
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, webhook_render(&webhooks[i]));
-    reply_json(call, 200,
-               json_pack("{s:o, s:s?}", "data", list, "next_cursor",
-                         more ? webhooks[count - 1].id : NULL));
+    else
+        page_reply(call, &page, webhooks, count, &kind);
 }
 
 static void webhook_redeliver(struct api_call *call)

@@ -248,86 +248,65 @@ void ep_workflow_create(struct api_call *call)
 
 /* --- lists -------------------------------------------------------------------------------------- */
 
-enum { WORKFLOW_LIST_DEFAULT = 20, WORKFLOW_LIST_MAX = 100 };
-
-struct workflow_query {
-    struct store_workflow_filter filter;
-    int limit;
-    struct plan_faults *faults;
-};
-
-static void workflow_query_time(struct workflow_query *query, const char *name, const char *value,
+static void workflow_query_time(const char *name, const char *value, struct plan_faults *faults,
                                 int64_t *ret_time)
 {
     char path[32];
     snprintf(path, sizeof(path), "/%s", name);
     if (clock_parse(value, ret_time, NULL) < 0)
-        plan_fault_add(query->faults, path, 0, "value_error",
-                       "%s is a time like 2026-05-16T16:34:59Z.", name);
+        plan_fault_add(faults, path, 0, "value_error", "%s is a time like 2026-05-16T16:34:59Z.",
+                       name);
 }
 
-static void workflow_query_status(struct workflow_query *query, const char *value)
+static void workflow_query_visit(void *context, const char *name, const char *value,
+                                 struct plan_faults *faults)
 {
-    query->filter.has_status = true;
-    if (!store_status_parse(value, &query->filter.status))
-        plan_fault_add(query->faults, "/status", 0, "value_error",
-                       "status is queue, processing, success, fail or cancel.");
-}
-
-static bool workflow_query_visit(void *context, const char *name, const char *value)
-{
-    struct workflow_query *query = context;
-    struct store_workflow_filter *filter = &query->filter;
-    if (strcmp(name, "status") == 0)
-        workflow_query_status(query, value);
-    else if (strcmp(name, "template_id") == 0)
+    struct store_workflow_filter *filter = context;
+    if (strcmp(name, "status") == 0) {
+        filter->has_status = true;
+        if (!store_status_parse(value, &filter->status))
+            plan_fault_add(faults, "/status", 0, "value_error",
+                           "status is queue, processing, success, fail or cancel.");
+    } else if (strcmp(name, "template_id") == 0) {
         filter->template_id = value;
-    else if (strcmp(name, "event_id") == 0)
+    } else if (strcmp(name, "event_id") == 0) {
         filter->event_id = value;
-    else if (strcmp(name, "created_after") == 0)
-        workflow_query_time(query, name, value, &filter->created_after);
-    else if (strcmp(name, "created_before") == 0)
-        workflow_query_time(query, name, value, &filter->created_before);
-    else if (strcmp(name, "limit") == 0)
-        query->limit = query_limit(value, WORKFLOW_LIST_MAX, query->faults);
-    else if (strcmp(name, "cursor") == 0) {
-        filter->before_id = value;
-        if (!uuid_valid(value))
-            plan_fault_add(query->faults, "/cursor", 0, "value_error",
-                           "cursor is the next_cursor of an earlier page.");
+    } else if (strcmp(name, "created_after") == 0) {
+        workflow_query_time(name, value, faults, &filter->created_after);
+    } else if (strcmp(name, "created_before") == 0) {
+        workflow_query_time(name, value, faults, &filter->created_before);
     }
-    return true;
+}
+
+static json_t *workflow_list_render(struct api_call *call, const void *item)
+{
+    return render_workflow_object(call->arena, call->api, render_base(call), item);
+}
+
+static const char *workflow_list_cursor(struct api_call *call, const void *item)
+{
+    const struct store_workflow_full *full = item;
+    (void)call;
+    return full->workflow.id;
 }
 
 void ep_workflow_list(struct api_call *call)
 {
+    static const struct page_kind kind = {sizeof(struct store_workflow_full), workflow_list_render,
+                                          workflow_list_cursor};
+    struct store_workflow_filter filter = {0};
+    struct page page = {0};
     struct store_workflow_full *list;
-    struct plan_faults faults;
     struct err err;
     size_t count;
-    struct workflow_query query = {.limit = WORKFLOW_LIST_DEFAULT, .faults = &faults};
-    plan_faults_init(&faults, call->arena);
-    http_request_query(call->request, workflow_query_visit, &query);
-    if (faults.error_count > 0) {
-        reply_faults(call, "query", &faults);
+    if (!page_read(call, &page, workflow_query_visit, &filter))
         return;
-    }
-    /* One more than asked for tells whether there is a next page. */
-    int rc = store_workflow_list(call->api->settings.store, call->arena, call->customer,
-                                 &query.filter, query.limit + 1, &list, &count, &err);
-    if (rc < 0) {
+    filter.before_id = page.before_id;
+    if (store_workflow_list(call->api->settings.store, call->arena, call->customer, &filter,
+                            page_rows_wanted(&page), &list, &count, &err) < 0)
         reply_error(call, &err);
-        return;
-    }
-    bool more = count > (size_t)query.limit;
-    size_t shown = more ? (size_t)query.limit : count;
-    json_t *data = json_array();
-    for (size_t i = 0; i < shown; i++)
-        json_array_append_new(
-            data, render_workflow_object(call->arena, call->api, render_base(call), &list[i]));
-    reply_json(call, 200,
-               json_pack("{s:o, s:s?}", "data", data, "next_cursor",
-                         more ? list[shown - 1].workflow.id : NULL));
+    else
+        page_reply(call, &page, list, count, &kind);
 }
 
 /* --- changes ------------------------------------------------------------------------------------ */

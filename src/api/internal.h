@@ -87,6 +87,35 @@ void reply_code(struct api_call *call, enum err_code code);
 void reply_faults(struct api_call *call, const char *where, const struct plan_faults *faults);
 const char *reply_fault_text(struct arena *a, enum err_code code, const char *reason);
 
+/* --- pages of lists, newest first --- */
+
+struct page {
+    bool is_by_number; /* how a cursor names the row that was shown last; set before page_read() */
+    int limit;
+    const char *before_id; /* NULL: from the newest on */
+    int64_t before_number; /* 0: from the newest on */
+    struct plan_faults faults;
+};
+
+/* A member of the query that is neither limit nor cursor. */
+typedef void (*page_visit)(void *context, const char *name, const char *value,
+                           struct plan_faults *faults);
+
+/* Which page the query asks for; `visit` (may be NULL) gets the rest of it. False: it has answered with the faults. */
+bool page_read(struct api_call *call, struct page *page, page_visit visit, void *context);
+/* How many rows to ask the store for: one more than is shown tells whether there is a next page. */
+int page_rows_wanted(const struct page *page);
+
+struct page_kind {
+    size_t row_size;
+    json_t *(*render)(struct api_call *call, const void *row); /* a new reference */
+    const char *(*cursor)(struct api_call *call, const void *row);
+};
+
+/* 200 with those of the `count` rows that go on the page. */
+void page_reply(struct api_call *call, const struct page *page, const void *rows, size_t count,
+                const struct page_kind *kind);
+
 /* --- templates --- */
 
 struct template_found {
@@ -206,8 +235,6 @@ void workflow_reply_poor(struct api_call *call, int64_t required); /* 402 */
 const char *workflow_text(struct api_call *call, const char *name, const char *otherwise,
                           size_t length_max, struct plan_faults *faults);
 void workflow_check_visibility(const char *value, struct plan_faults *faults); /* NULL is fine */
-/* `limit` of a query; 1 with a fault. */
-int query_limit(const char *value, int most, struct plan_faults *faults);
 
 /* The object as the call is to see it, {"data": {...}}, as text in the arena. */
 const char *workflow_render(struct api_call *call, const struct store_workflow_full *workflow,

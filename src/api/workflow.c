@@ -181,14 +181,3 @@ void workflow_check_visibility(const char *value, struct plan_faults *faults)
         plan_fault_add(faults, "/visibility_status", 0, "value_error",
                        "visibility_status is \"0\" (private), \"1\" (unlisted) or \"2\" (public).");
 }
-
-int query_limit(const char *value, int most, struct plan_faults *faults)
-{
-    size_t digits = strspn(value, "0123456789");
-    long limit = digits > 0 && digits < 6 ? strtol(value, NULL, 10) : 0;
-    if (value[digits] || limit < 1 || limit > most) {
-        plan_fault_add(faults, "/limit", 0, "value_error", "limit is a number from 1 to %d.", most);
-        return 1;
-    }
-    return (int)limit;
-}

@@ -81,6 +81,19 @@ class Customer:
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
+    def page(self, path, **query):
+        answer = self.request("GET", path, params=query)
+        assert answer.status_code == 200, answer.text
+        assert set(answer.json()) == {"data", "next_cursor"}
+        return answer.json()
+
+    def walk(self, path, **query):
+        """All pages of a list."""
+        pages = [self.page(path, **query)]
+        while pages[-1]["next_cursor"]:
+            pages.append(self.page(path, cursor=pages[-1]["next_cursor"], **query))
+        return [page["data"] for page in pages]
+
     def act(self, workflow_id, action):
         return self.request("POST", f"/v2/workflow/{workflow_id}/{action}")
 
@@ -104,11 +117,7 @@ def until_processing(customer, workflow_id):
 # --- lists -----------------------------------------------------------------------------------------------------------
 
 def listed(customer, **query):
-    answer = customer.request("GET", "/v2/workflow", params=query)
-    assert answer.status_code == 200, answer.text
-    body = answer.json()
-    assert set(body) == {"data", "next_cursor"}
-    return body
+    return customer.page("/v2/workflow", **query)
 
 
 def test_lists_are_paged_and_filtered(server, customer, photo):
@@ -123,13 +132,7 @@ def test_lists_are_paged_and_filtered(server, customer, photo):
     assert [row["id"] for row in body["data"]] == ids and body["next_cursor"] is None
     for row in body["data"]:
         assert set(row) == set(made[0]) and row["completions"] and row["result"][0]["url"].startswith(server.base)
-    found, cursor = [], None
-    for size in (3, 3, 1):
-        body = listed(customer, limit=3, **({"cursor": cursor} if cursor else {}))
-        assert len(body["data"]) == size
-        found += [row["id"] for row in body["data"]]
-        cursor = body["next_cursor"]
-    assert found == ids and cursor is None
+    assert [[row["id"] for row in page] for page in customer.walk("/v2/workflow", limit=3)] == [ids[:3], ids[3:6], ids[6:]]
     assert [row["id"] for row in listed(customer, template_id="vim_images2grid")["data"]] == [ids[i] for i in (1, 3, 5)]
     assert [row["id"] for row in listed(customer, event_id="event-1")["data"]] == [ids[i] for i in (2, 5)]
     assert listed(customer, event_id="event-1", template_id="vim_images2grid", status="success")["data"][0]["id"] == ids[5]

@@ -375,7 +375,10 @@ json_t *openapi_document(const char *server)
         "s:o, s:o}",
         "openapi", "3.1.0", "info", "title", "reeld", "version", REELD_VERSION, "description",
         "A workflow server for pictures and clips. Every answer carries X-Request-Id, the client's "
-        "own when it sent one. Objects of other customers answer as if they did not exist.",
+        "own when it sent one. Objects of other customers answer as if they did not exist. "
+        "Bytes that cannot be read as HTTP/1.1 at all (a broken request line, header, length or "
+        "chunk, a head far over its limit) are refused with 400, 413, 414, 431 or 505 and a page "
+        "of HTML instead of JSON, without X-Request-Id, and the connection is closed.",
         "license", "name", "Apache-2.0", "identifier", "Apache-2.0", "contact", "name",
         "The people who run this server", "url", server, "servers", "url", server, "security",
         "key", "bearer", "tags", openapi_tag_list(), "paths", openapi_paths(), "components",

@@ -61,11 +61,11 @@ static json_t *render_parsed(const char *text, json_t *otherwise)
 
 const char *render_base(struct api_call *call)
 {
-    const char *host = http_request_header(call->request, "Host");
+    const char *host = http_request_host(call->request);
     const char *scheme = http_request_is_tls(call->request) ? "https://" : "http://";
     if (call->api->settings.public_url)
         return call->api->settings.public_url;
-    if (!host || !*host)
+    if (!host)
         host = "localhost";
     size_t scheme_size = strlen(scheme), host_size = strlen(host);
     char *base = arena_alloc(call->arena, scheme_size + host_size + 1);

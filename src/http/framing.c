@@ -134,7 +134,7 @@ static const char *framing_fault(const struct http_request *request, const struc
     if (framing->hosts == 0 && !is_1_0)
         return "The Host header is missing.";
     if (request->target_is_broken)
-        return "The URL has a broken escape or control characters.";
+        return "The URL is no path, or has a broken escape or control characters.";
     return NULL;
 }
 

@@ -99,6 +99,8 @@ const char *http_request_path(const struct http_request *request); /* percent-de
 const char *http_request_raw_target(const struct http_request *request); /* as it was sent */
 /* First value of a header (any case); NULL when absent. */
 const char *http_request_header(const struct http_request *request, const char *name);
+/* The host that was asked, with its port if it was given; NULL when the client did not say. */
+const char *http_request_host(const struct http_request *request);
 /* Percent-decoded query values in order; calls `visit` for each; stops when it returns false. */
 void http_request_query(const struct http_request *request,
                         bool (*visit)(void *context, const char *name, const char *value),

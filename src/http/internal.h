@@ -51,6 +51,7 @@ struct http_request {
     void *user_data;
     int64_t started_us;
     const char *method, *raw_target, *path, *query, *id;
+    const char *authority; /* of a target that is a whole URL, else NULL */
     const char *target_at; /* where the target stands in libmicrohttpd's memory, for framing.c */
     bool target_is_broken, is_1_0;
     bool announces_body; /* framing.c: what the head says of the body */

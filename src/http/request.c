@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 static int hex_value(char c)
 {
@@ -70,12 +71,36 @@ static bool request_id_is_sane(const char *id)
     return true;
 }
 
+/* RFC 9112, 3.2: a path, or a whole URL, whose host then counts. */
+static void request_read_target(struct http_request *request)
+{
+    struct arena *a = request->arena;
+    const char *at = request->raw_target;
+    size_t scheme = strncasecmp(at, "http://", 7) == 0    ? 7
+                    : strncasecmp(at, "https://", 8) == 0 ? 8
+                                                          : 0;
+    if (scheme > 0) {
+        size_t size = strcspn(at + scheme, "/?");
+        request->authority = arena_strndup(a, at + scheme, size);
+        request->target_is_broken = size == 0 || strchr(request->authority, '@') ||
+                                    !percent_plain(at + scheme, size, false);
+        at += scheme + size;
+    }
+    size_t length = strcspn(at, "?");
+    request->query = at + length + (at[length] == '?');
+    request->path =
+        scheme > 0 && length == 0 ? arena_strdup(a, "/") : percent_decode(a, at, length, false);
+    if (!request->path || request->path[0] != '/' || !percent_valid(a, request->query))
+        request->target_is_broken = true;
+    if (request->target_is_broken)
+        request->path = request->raw_target;
+}
+
 struct http_request *request_new(struct http_loop *loop, struct MHD_Connection *connection,
                                  const char *raw_target)
 {
     struct arena *a = arena_new();
     struct http_request *request = arena_alloc(a, sizeof(*request));
-    size_t path_length = strcspn(raw_target, "?");
     request->server = loop->server;
     request->loop = loop;
     request->connection = request->sleeper.connection = connection;
@@ -83,12 +108,7 @@ struct http_request *request_new(struct http_loop *loop, struct MHD_Connection *
     request->started_us = clock_monotonic_us();
     request->target_at = raw_target;
     request->raw_target = arena_strdup(a, raw_target);
-    request->query = request->raw_target + path_length + (raw_target[path_length] == '?');
-    request->path = percent_decode(a, raw_target, path_length, false);
-    if (!request->path || request->path[0] != '/' || !percent_valid(a, request->query)) {
-        request->target_is_broken = true;
-        request->path = request->raw_target;
-    }
+    request_read_target(request);
     request->method = "";
     request->id = "";
     pthread_mutex_init(&request->lock, NULL);
@@ -149,6 +169,13 @@ const char *http_request_header(const struct http_request *request, const char *
     while (kept > 0 && (value[kept - 1] == ' ' || value[kept - 1] == '\t'))
         kept--;
     return kept == length ? value : arena_strndup(request->arena, value, kept);
+}
+
+const char *http_request_host(const struct http_request *request)
+{
+    const char *host =
+        request->authority ? request->authority : http_request_header(request, "Host");
+    return host && *host ? host : NULL;
 }
 
 void http_request_query(const struct http_request *request,

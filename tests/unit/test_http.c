@@ -62,7 +62,11 @@ static const struct framing_row framing_rows[] = {
     ROW("2.0", "GET /x HTTP/2.0\r\n" HOST "\r\n", 505, ""),
     ROW("0.9", "GET /x\r\n\r\n", 400, ""),
     ROW("small letters", "GET /x http/1.1\r\n" HOST "\r\n", 400, ""),
-    ROW("absolute", "GET http://a/x HTTP/1.1\r\n" HOST "\r\n", 400, "fault 400: The URL"),
+    ROW("absolute with a user", "GET http://me@a/x HTTP/1.1\r\n" HOST "\r\n", 400,
+        "fault 400: The URL"),
+    ROW("absolute without a host", "GET http:///x HTTP/1.1\r\n" HOST "\r\n", 400,
+        "fault 400: The URL"),
+    ROW("another scheme", "GET ftp://a/x HTTP/1.1\r\n" HOST "\r\n", 400, "fault 400: The URL"),
     ROW("star", "OPTIONS * HTTP/1.1\r\n" HOST "\r\n", 400, "fault 400: The URL"),
     ROW("authority", "CONNECT a:80 HTTP/1.1\r\n" HOST "\r\n", 400, "fault 400: The URL"),
     ROW("broken escape", "GET /%zz HTTP/1.1\r\n" HOST "\r\n", 400, "fault 400: The URL"),
@@ -235,6 +239,9 @@ static void test_paths_and_queries(void **state)
         {"/?&&a=1&", "query a=1; body"},
         {"/?a=b=c?d", "query a=b=c?d; body"},
         {"/?stop=1&b=2", "query stop=1; body"},
+        {"http://b:80/a%20b?c=d", "GET /a b query c=d; body"},
+        {"HTTPS://[::1]", "GET / query  body"},
+        {"http://b?a=1", "GET / query a=1; body"},
     };
     (void)state;
     for (size_t i = 0; i < TABLE_SIZE(rows); i++) {

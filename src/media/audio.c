@@ -177,7 +177,7 @@ int audio_normalise(int fd, const char *path, const struct media_monitor *monito
         if (fits)
             return 0;
         snprintf(ret_filters + length, (size_t)(AUDIO_FILTERS_SIZE - length),
-                 ",alimiter=limit=%.2f:level=disabled:attack=5:release=50", AUDIO_PEAK);
+                 ",alimiter=limit=%.2f:level=disabled:attack=5:release=50:latency=1", AUDIO_PEAK);
         rc = audio_measure_file(fd, path, ret_filters, monitor, progress_to, progress_to, &found,
                                 err);
         double missing = AUDIO_TARGET_LUFS - found.lufs;

@@ -57,6 +57,9 @@ void graph_append_sound(struct buffer *text, const struct video_source *source);
 /* What every sound result ends with: the sink's format, label "audio". */
 void graph_append_sound_end(struct buffer *text);
 
+/* Keeps sums of sounds below full scale; it looks ahead, which must not make them late. */
+#define GRAPH_LIMITER "alimiter=limit=0.89:level=disabled:latency=1"
+
 /* --- running --- */
 
 struct graph_run {
@@ -68,6 +71,7 @@ struct graph_run {
     double progress_from, progress_to;
     /* Streams that are copied beside the graph's results; NULL. */
     struct video_source *copy_video, *copy_audio;
+    bool copy_video_to_frames;         /* its times go to the nearest frame at `rate` */
     struct AVBSFContext *video_filter; /* for copied video; NULL */
     int64_t copy_audio_until_us;       /* copied sound ends before this; 0: at its end */
     /* Sees every picture before it is encoded; NULL. */

@@ -31,6 +31,10 @@ static int graph_copy_write(struct graph_state *state, struct graph_copy *copy, 
     AVRational base = copy->source->stream->time_base;
     if (state->packet->pts == AV_NOPTS_VALUE)
         state->packet->pts = state->packet->dts;
+    if (!copy->is_audio && state->run->copy_video_to_frames) {
+        av_packet_rescale_ts(state->packet, base, av_inv_q(state->run->rate));
+        base = av_inv_q(state->run->rate);
+    }
     copy->reached_us = graph_packet_us(state->packet, base);
     return video_sink_packet(state->run->sink, copy->is_audio, state->packet, base, err);
 }

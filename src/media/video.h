@@ -68,7 +68,7 @@ void video_reader_free(struct video_reader *reader); /* NULL allowed */
 CLEANUP_DEFINE(video_reader, struct video_reader, video_reader_free);
 /* Lives as long as the reader. */
 const struct video_info *video_reader_info(const struct video_reader *reader);
-/* The picture that is seen at a time, clamped into the video: RGB, upright, of the info's size.
+/* The picture that is seen at a time at the info's rate, clamped into the video: RGB, upright, of the info's size.
  * Growing times are read in one go (a video frame by frame: at i / rate), others are searched. New
  * picture. */
 int video_reader_at(struct video_reader *reader, double seconds, struct picture **ret_picture,

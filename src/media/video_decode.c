@@ -1,5 +1,5 @@
 /* Frames and packets of an opened source; see video_source.h. */
-#include "media/video_source.h"
+#include "media/video_duration.h"
 
 #include <libavutil/frame.h>
 #include <libswresample/swresample.h>
@@ -11,9 +11,7 @@ enum { VIDEO_DECODE_FAULTS_FREE = 8 /* damaged packets that are passed over anyw
 static int video_decode_check_end(const struct video_source *source, struct err *err)
 {
     int64_t end_us = av_rescale_q(source->next_pts, source->stream->time_base, AV_TIME_BASE_Q);
-    int64_t missing_us = source->promised_us - end_us;
-    if (source->packets == 0 || missing_us < AV_TIME_BASE / 2 ||
-        missing_us < source->promised_us / 10)
+    if (source->packets == 0 || !video_duration_is_short(source->promised_us, end_us))
         return 0;
     return err_set(err, ERR_BAD_INPUT, source->path,
                    "The file of %s is cut off: it promises %.1f seconds and holds %.1f.",
@@ -146,14 +144,36 @@ static void video_decode_stamp(struct video_source *source, AVFrame *frame)
         source->next_pts = frame->pts + duration;
 }
 
+/* Where a round of frames that begin again has to end; decoders go on to the end of their last block. */
+static int64_t video_decode_round_end(const struct video_source *source)
+{
+    return source->promised_us > 0
+               ? source->round_pts +
+                     av_rescale_q(source->promised_us, AV_TIME_BASE_Q, source->stream->time_base)
+               : source->next_pts;
+}
+
+/* Cuts what goes beyond the end of the round. False when nothing is left. */
+static bool video_decode_cut_round(const struct video_source *source, AVFrame *frame)
+{
+    if (!source->loops || source->promised_us == 0)
+        return true;
+    int64_t left = av_rescale_q(video_decode_round_end(source) - frame->pts,
+                                source->stream->time_base, (AVRational){1, frame->sample_rate});
+    if (left < frame->nb_samples)
+        frame->nb_samples = left > 0 ? (int)left : 0;
+    return frame->nb_samples > 0;
+}
+
 /* At the end of the frames: 0, or 1 when they begin again. */
 static int video_decode_end(struct video_source *source, struct err *err)
 {
     int rc = source->round_pts > 0 ? 0 : video_decode_check_end(source, err);
     if (rc < 0 || !source->loops || source->next_pts <= source->round_pts)
         return rc;
-    source->round_pts = source->next_pts;
-    rc = video_source_seek(source, 0, err);
+    source->round_pts = video_decode_round_end(source);
+    source->next_pts = source->round_pts;
+    rc = video_source_rewind(source, err);
     return rc < 0 ? rc : 1;
 }
 
@@ -184,9 +204,11 @@ int video_source_frame(struct video_source *source, AVFrame *frame, struct err *
                 return video_decode_check_end(source, err);
             continue;
         }
-        break;
+        video_decode_stamp(source, frame);
+        if (source->is_video || video_decode_cut_round(source, frame))
+            break;
+        av_frame_unref(frame);
     }
-    video_decode_stamp(source, frame);
     bool is_first = source->is_video ? source->coded_width == 0 : source->sample_rate == 0;
     if (is_first)
         return 1;

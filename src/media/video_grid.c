@@ -120,9 +120,7 @@ static void video_grid_append_sound(struct video_grid *grid, struct buffer *text
     for (size_t i = 0; i < grid->sound_count; i++)
         buffer_printf(text, "[sound%zu]", i);
     if (grid->sound_count > 1)
-        buffer_printf(text,
-                      "amix=inputs=%zu:duration=longest:normalize=0,"
-                      "alimiter=limit=0.89:level=disabled,",
+        buffer_printf(text, "amix=inputs=%zu:duration=longest:normalize=0," GRAPH_LIMITER ",",
                       grid->sound_count);
     double seconds =
         round((double)grid->duration_us / 1e6 * av_q2d(grid->rate)) / av_q2d(grid->rate);

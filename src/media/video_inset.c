@@ -93,8 +93,8 @@ static void video_inset_append_sound(struct video_inset *inset, double seconds, 
                       (long long)llrint(inset->settings->start_s * 1000));
     }
     if (own && over)
-        buffer_append_text(text, "[other];[own][other]amix=inputs=2:duration=longest:normalize=0,"
-                                 "alimiter=limit=0.89:level=disabled");
+        buffer_append_text(
+            text, "[other];[own][other]amix=inputs=2:duration=longest:normalize=0," GRAPH_LIMITER);
     buffer_printf(text, ",apad,atrim=end=%.6f", seconds);
     graph_append_sound_end(text);
 }

@@ -9,6 +9,9 @@
 enum { VIDEO_MERGE_CONTAINERS = VIDEO_SOURCE_VIDEO_FILES | VIDEO_SOURCE_AUDIO_FILES };
 #define VIDEO_MERGE_STRICT_S 0.1
 #define VIDEO_MERGE_SPEED_MOST 4.0
+/* Holes from here on become silence. What is missing between rounds would make each of them earlier than the last. */
+#define VIDEO_MERGE_HOLE_S "0.1"
+#define VIDEO_MERGE_HOLE_ROUNDS_S "0.002"
 
 struct video_merge {
     const struct video_merge_settings *settings;
@@ -136,9 +139,11 @@ static void video_merge_append_sound(struct video_merge *merge, struct buffer *t
     buffer_printf(text, "%s[in%d]", text->size ? ";" : "",
                   graph_add_source(merge->pass.graph, sound));
     buffer_printf(text,
-                  "aresample=%d:async=1:min_hard_comp=0.1:first_pts=0,aformat=sample_fmts=fltp:"
+                  "aresample=%d:async=1:min_hard_comp=%s:first_pts=0,aformat=sample_fmts=fltp:"
                   "channel_layouts=stereo,atrim=end=%.6f,volume=%.6f",
-                  VIDEO_SINK_AUDIO_RATE, heard, settings->volume);
+                  VIDEO_SINK_AUDIO_RATE,
+                  merge->audio_s < seconds ? VIDEO_MERGE_HOLE_ROUNDS_S : VIDEO_MERGE_HOLE_S, heard,
+                  settings->volume);
     if (fade > 0)
         buffer_printf(text, ",afade=t=in:d=%.6f,afade=t=out:st=%.6f:d=%.6f", fade,
                       fmax(0, heard - fade), fade);
@@ -149,7 +154,7 @@ static void video_merge_append_sound(struct video_merge *merge, struct buffer *t
         buffer_append_text(text, "[own];[new][own]amix=inputs=2:duration=longest:normalize=0");
     }
     if (merge->own || settings->volume > 1)
-        buffer_append_text(text, ",alimiter=limit=0.89:level=disabled");
+        buffer_append_text(text, "," GRAPH_LIMITER);
     buffer_printf(text, ",apad,atrim=end=%.6f", seconds);
     graph_append_sound_end(text);
 }

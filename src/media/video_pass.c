@@ -1,5 +1,7 @@
 #include "media/video_pass.h"
 
+#include <math.h>
+
 void video_pass_finish(struct video_pass *pass)
 {
     video_sink_free(pass->sink);
@@ -33,6 +35,21 @@ bool video_pass_can_copy_picture(const struct video_source *video)
            video->format == AV_PIX_FMT_YUV420P && video->quarter_turns == 0 &&
            (!video->matrix || video->matrix[4] > 0) && video->width == video->coded_width &&
            video->height == video->coded_height;
+}
+
+bool video_pass_is_constant(const struct video_source *video)
+{
+    AVRational average = video->stream->avg_frame_rate, exact = video->stream->r_frame_rate;
+    return average.num > 0 && exact.num > 0 &&
+           fabs(av_q2d(average) - av_q2d(exact)) < 0.001 * av_q2d(exact) && av_q2d(exact) <= 60.01;
+}
+
+/* Whether copied pictures of a constant rate have times that are only near their frames, as in Matroska, which counts in
+ * milliseconds from when a sound's decoder starts. */
+static bool video_pass_has_coarse_times(const struct video_source *video)
+{
+    return video && av_cmp_q(video->stream->time_base, (AVRational){1, 2000}) > 0 &&
+           video_pass_is_constant(video);
 }
 
 int video_pass_decode_picture(struct video_pass *pass, int fd, const char *path, struct err *err)
@@ -73,6 +90,8 @@ int video_pass_open_sink(struct video_pass *pass, int fd, struct video_sink_sett
     if (parameters)
         settings.copy_video.parameters = parameters;
     settings.copy_audio = video_sink_copy(pass->copied_sound);
+    if (video_pass_has_coarse_times(pass->copied_video))
+        settings.copy_video.time_base = av_inv_q(pass->video->rate);
     return video_sink_new(fd, &settings, &pass->sink, err);
 }
 
@@ -82,6 +101,7 @@ int video_pass_run(struct video_pass *pass, struct graph_run run, struct err *er
     run.sink = pass->sink;
     run.rate = pass->video->rate;
     run.copy_video = pass->copied_video;
+    run.copy_video_to_frames = video_pass_has_coarse_times(pass->copied_video);
     run.copy_audio = pass->copied_sound;
     int rc = graph_run(&run, err);
     return rc < 0 ? rc : video_sink_finish(pass->sink, err);

@@ -28,6 +28,9 @@ bool video_pass_can_copy_sound(const AVStream *stream);
 /* Whether MP4 holds and browsers play pictures of this source as they are: H.264 4:2:0, upright, square pixels. */
 bool video_pass_can_copy_picture(const struct video_source *video);
 
+/* Whether pictures come at one rate that results may have. */
+bool video_pass_is_constant(const struct video_source *video);
+
 /* Opens `video` anew for its frames, when it turned out that it cannot be copied. */
 int video_pass_decode_picture(struct video_pass *pass, int fd, const char *path, struct err *err);
 

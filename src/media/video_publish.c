@@ -38,14 +38,10 @@ static bool video_publish_is_untagged(const AVCodecParameters *parameters)
 static bool video_publish_can_copy_picture(const struct video_source *video)
 {
     const AVCodecParameters *parameters = video->stream->codecpar;
-    AVRational average = video->stream->avg_frame_rate, exact = video->stream->r_frame_rate;
-    bool is_constant = average.num > 0 && exact.num > 0 &&
-                       fabs(av_q2d(average) - av_q2d(exact)) < 0.001 * av_q2d(exact) &&
-                       av_q2d(exact) <= 60.01;
     return video_pass_can_copy_picture(video) && parameters->profile == FF_PROFILE_H264_HIGH &&
            video->color_range == AVCOL_RANGE_MPEG &&
            (video_publish_is_tagged(parameters) || video_publish_is_untagged(parameters)) &&
-           is_constant;
+           video_pass_is_constant(video);
 }
 
 static bool video_publish_can_copy_sound(const AVStream *stream)

@@ -1,6 +1,7 @@
 #include "media/graph.h"
 
 #include "base/arena.h"
+#include <math.h>
 #include <string.h>
 
 enum { VIDEO_READER_SEEK_S = 4 /* a shorter way is decoded through */ };
@@ -139,18 +140,25 @@ static int video_reader_picture(struct video_reader *reader, struct picture **re
     return 0;
 }
 
+/* The latest time of a picture that is seen at `seconds` once the video has its constant rate: a picture is shown from the frame
+ * that is nearest to its time, here as in passes. */
+static int64_t video_reader_last_pts(const struct video_reader *reader, double seconds)
+{
+    double rate = (double)reader->info.rate_numerator / reader->info.rate_denominator;
+    double frame = floor((seconds + 0.001) * rate);
+    return (int64_t)ceil((frame + 0.5) / rate / av_q2d(reader->source->stream->time_base)) - 1;
+}
+
 int video_reader_at(struct video_reader *reader, double seconds, struct picture **ret_picture,
                     struct err *err)
 {
     AVRational base = reader->source->stream->time_base;
     double last = (double)reader->info.duration_ms / 1000;
     double wanted = seconds < 0 ? 0 : last > 0 && seconds > last ? last : seconds;
-    /* Half a tick of the usual rates more, so that i / rate is frame i in spite of rounded times.
-     */
-    int64_t pts = (int64_t)((wanted + 0.001) / av_q2d(base));
+    int64_t pts = video_reader_last_pts(reader, wanted);
     double at = reader->shown->buf[0] ? (double)reader->shown->pts * av_q2d(base) : 0;
     int rc = 0;
-    if (wanted + 0.001 < at || wanted > at + VIDEO_READER_SEEK_S)
+    if ((reader->shown->buf[0] && reader->shown->pts > pts) || wanted > at + VIDEO_READER_SEEK_S)
         rc = video_reader_search(reader, wanted, err);
     if (rc == 0)
         rc = video_reader_advance(reader, pts, err);

@@ -1,6 +1,7 @@
 #include "media/video_source.h"
 
 #include "base/arena.h"
+#include "media/video_duration.h"
 #include <libavutil/avstring.h>
 #include <libavutil/display.h>
 #include <libavutil/intreadwrite.h>
@@ -156,9 +157,9 @@ static int video_source_analyse(struct video_source *source, int fd, struct err 
     return rc < 0 ? video_source_damaged(source, err) : 0;
 }
 
-static int video_source_open_demuxer(struct video_source *source, int fd, int containers,
-                                     struct err *err)
+static int video_source_open_demuxer(struct video_source *source, struct err *err)
 {
+    int fd = source->fd, containers = source->containers;
     uint8_t head[12] = {0};
     ssize_t got = pread(fd, head, sizeof(head), 0);
     const char *name =
@@ -208,64 +209,6 @@ static int video_source_open_decoder(struct video_source *source, struct err *er
     source->decoder->max_pixels = VIDEO_SOURCE_PIXELS_MAX;
     source->decoder->thread_count = pixels > VIDEO_SOURCE_SINGLE_THREAD_PIXELS ? 2 : 1;
     return avcodec_open2(source->decoder, codec, NULL) < 0 ? video_source_damaged(source, err) : 0;
-}
-
-/* The true end of a stream whose header does not say it, from the times of its packets. Leaves the
- * file read to its end. */
-static int64_t video_source_scan(struct video_source *source)
-{
-    int64_t end = 0;
-    while (av_read_frame(source->demuxer, source->packet) >= 0) {
-        const AVPacket *packet = source->packet;
-        int64_t pts = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
-        if (packet->stream_index == source->stream->index && pts != AV_NOPTS_VALUE &&
-            pts - source->start + packet->duration > end)
-            end = pts - source->start + packet->duration;
-        av_packet_unref(source->packet);
-    }
-    return av_rescale_q(end, source->stream->time_base, AV_TIME_BASE_Q);
-}
-
-static bool video_source_alone(const struct video_source *source)
-{
-    return source->demuxer->nb_streams == 1;
-}
-
-/* Whether the duration was read and not guessed from a bit rate. */
-static bool video_source_knows_duration(const struct video_source *source)
-{
-    const AVFormatContext *demuxer = source->demuxer;
-    return source->stream->duration > 0 ||
-           (demuxer->duration > 0 &&
-            demuxer->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE);
-}
-
-static void video_source_set_duration(struct video_source *source, int64_t scanned_us)
-{
-    const AVStream *stream = source->stream;
-    AVRational base = stream->time_base;
-    if (stream->duration > 0) {
-        int64_t begin =
-            stream->start_time != AV_NOPTS_VALUE ? stream->start_time - source->start : 0;
-        source->duration_us = av_rescale_q(stream->duration + begin, base, AV_TIME_BASE_Q);
-        if (source->demuxer->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE)
-            source->promised_us = source->duration_us;
-    } else if (scanned_us > 0) {
-        source->duration_us = scanned_us;
-    } else {
-        source->duration_us = source->demuxer->duration;
-        if (video_source_alone(source))
-            source->promised_us = source->duration_us;
-    }
-}
-
-static int video_source_check_duration(const struct video_source *source, struct err *err)
-{
-    if (source->duration_us <= (int64_t)VIDEO_DURATION_MAX_S * AV_TIME_BASE)
-        return 0;
-    return err_set(err, ERR_BAD_INPUT, source->path,
-                   "The file of %s is %lld seconds long; at most %d are taken.", source->path,
-                   (long long)(source->duration_us / AV_TIME_BASE), VIDEO_DURATION_MAX_S);
 }
 
 /* The usual rate nearest above or at `rate`, so that no frame of a variable stream is lost without
@@ -438,16 +381,12 @@ static int video_source_pick(struct video_source *source, enum AVMediaType type)
         demuxer->streams[i]->discard = (int)i == index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     source->stream = demuxer->streams[index];
     source->start =
-        demuxer->start_time != AV_NOPTS_VALUE
-            ? av_rescale_q(demuxer->start_time, AV_TIME_BASE_Q, source->stream->time_base)
-            : 0;
+        av_rescale_q(video_duration_begin(demuxer), AV_TIME_BASE_Q, source->stream->time_base);
     return 1;
 }
 
-static void video_source_close(struct video_source *source)
+static void video_source_close_demuxer(struct video_source *source)
 {
-    av_frame_free(&source->first);
-    avcodec_free_context(&source->decoder);
     if (source->demuxer) {
         AVIOContext *io = source->demuxer->pb;
         avformat_close_input(&source->demuxer);
@@ -456,27 +395,48 @@ static void video_source_close(struct video_source *source)
     source->stream = NULL;
 }
 
-static int video_source_start(struct video_source *source, int fd, enum AVMediaType type,
-                              int containers, enum video_source_use use, struct err *err)
+static void video_source_close(struct video_source *source)
 {
-    int64_t scanned_us = 0;
-    for (int attempt = 0; attempt < 2; attempt++) {
-        int rc = video_source_open_demuxer(source, fd, containers, err);
+    av_frame_free(&source->first);
+    avcodec_free_context(&source->decoder);
+    video_source_close_demuxer(source);
+}
+
+int video_source_rewind(struct video_source *source, struct err *err)
+{
+    /* After a search the first times of Ogg are missing: it has to be opened anew. */
+    if (!av_match_name("ogg", source->demuxer->iformat->name))
+        return video_source_seek(source, 0, err);
+    video_source_close_demuxer(source);
+    int rc = video_source_open_demuxer(source, err);
+    if (rc == 0 && !video_source_pick(source, source->decoder->codec_type))
+        rc = video_source_damaged(source, err);
+    avcodec_flush_buffers(source->decoder);
+    source->draining = false;
+    return rc;
+}
+
+static int video_source_start(struct video_source *source, enum AVMediaType type,
+                              enum video_source_use use, struct err *err)
+{
+    struct video_duration scanned;
+    int attempt = 0;
+    for (;; attempt++) {
+        int rc = video_source_open_demuxer(source, err);
         if (rc < 0)
             return rc;
         if (!video_source_pick(source, type)) {
-            if (!source->is_video && containers == VIDEO_SOURCE_VIDEO_FILES)
+            if (!source->is_video && source->containers == VIDEO_SOURCE_VIDEO_FILES)
                 return 0;
             return err_set(err, ERR_BAD_INPUT, source->path, "The file of %s holds no %s.",
                            source->path, source->is_video ? "video" : "sound");
         }
-        if (attempt > 0 || video_source_knows_duration(source))
+        if (attempt > 0 || !video_duration_needs_scan(source))
             break;
-        scanned_us = video_source_scan(source);
+        scanned = video_duration_scan(source);
         video_source_close(source);
     }
-    video_source_set_duration(source, scanned_us);
-    int rc = video_source_check_duration(source, err);
+    int rc = video_duration_set(source, attempt > 0 ? &scanned : NULL, err);
     if (rc == 0 && use == VIDEO_SOURCE_FRAMES)
         rc = video_source_open_frames(source, err);
     else if (rc == 0 && source->is_video)
@@ -489,12 +449,14 @@ int video_source_open(int fd, const char *path, enum AVMediaType type, int conta
 {
     struct video_source *source CLEANUP(video_source) = mem_alloc(sizeof(*source));
     source->path = path;
+    source->fd = fd;
+    source->containers = containers;
     source->is_video = type == AVMEDIA_TYPE_VIDEO;
     source->packet = av_packet_alloc();
     *ret_source = NULL;
     if (!source->packet)
         return video_file_fault(AVERROR(ENOMEM), "opening an input", err);
-    int rc = video_source_start(source, fd, type, containers, use, err);
+    int rc = video_source_start(source, type, use, err);
     if (rc == 0 && source->stream)
         *ret_source = TAKE(source);
     return rc;

@@ -47,6 +47,7 @@ struct video_source {
     int sample_rate;
     AVChannelLayout layout;
     /* Progress. */
+    int fd, containers; /* as it was opened */
     AVPacket *packet;
     int64_t start;    /* of the file, in the stream's time base */
     int64_t next_pts; /* where the next frame is expected, from the file's start */
@@ -78,5 +79,7 @@ int video_source_frame(struct video_source *source, AVFrame *frame, struct err *
 int video_source_packet(struct video_source *source, AVPacket *packet, struct err *err);
 /* Goes to the key frame at or before the time. Frames only. */
 int video_source_seek(struct video_source *source, double seconds, struct err *err);
+/* Goes to the very beginning, which gives the same frames as the first time. Frames only. */
+int video_source_rewind(struct video_source *source, struct err *err);
 
 #endif

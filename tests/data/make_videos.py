@@ -105,6 +105,21 @@ def tones():
     ffmpeg(*sine(550, 4), "-c:a", "aac", "-ac", "2", "long_tone.m4a")
 
 
+def flashes():
+    """White for a tenth of a second and a beep with it, 0.4 seconds into every second."""
+    on = "lt(mod(t+0.60001,1),0.1)"
+    ffmpeg("-f", "lavfi", "-i", f"color=c=black:s=320x180:r=25:d=4,drawbox=c=white:t=fill:enable='{on}'", "-f", "lavfi", "-i",
+           f"aevalsrc='0.5*sin(2*PI*1000*t)*{on}':s=48000:c=stereo:d=4", *H264, *BT709, "-c:a", "pcm_s16le", "flash.mov")
+    ffmpeg("-i", "flash.mov", "-c:v", "copy", "-c:a", "aac", "flash.mp4")
+    ffmpeg("-i", "flash.mov", "-c:v", "copy", "-c:a", "libopus", "flash.mkv")
+    ffmpeg("-i", "flash.mov", "-c:v", "libvpx", "-cpu-used", "8", "-b:v", "1M", "-c:a", "libvorbis", "flash.webm")
+    for name in ("beep.wav", "beep.m4a", "beep.mp3", "beep.ogg", "beep.flac"):
+        ffmpeg("-i", "flash.mov", "-vn", "-t", "1", name)
+    # the sound goes on for a second, and the header says only how long the whole is
+    ffmpeg("-i", "flash.mov", "-i", "flash.mov", "-map", "0:v", "-map", "1:a", "-t", "4", "-filter:v", "trim=end=3", *H264, *BT709,
+           "-c:a", "libopus", "overhang.mkv")
+
+
 def lie(source, target, side):
     """Writes another picture size into the header than the pictures have."""
     data = bytearray(open(source, "rb").read())
@@ -143,6 +158,7 @@ def main():
     rare()
     sound()
     tones()
+    flashes()
     hostile()
     open(stamp, "w").close()
 

@@ -148,7 +148,8 @@ struct judge_frames judge_decode(int fd)
     if (!has_sound)
         return frames;
     snprintf(command, sizeof(command),
-             "ffmpeg -v error -nostdin -i /proc/%d/fd/%d -map 0:a -f f32le -ac 2 -ar 48000 -",
+             "ffmpeg -v error -nostdin -i /proc/%d/fd/%d -map 0:a -af "
+             "aresample=48000:async=1:first_pts=0 -f f32le -ac 2 -",
              (int)getpid(), fd);
     frames.sound = read_command(command, &size);
     frames.samples = size / (2 * sizeof(float));

@@ -26,7 +26,7 @@ struct judge_facts {
  * picture at a whole number of frames from 0, none twice or missing; sound, if any, as long as the picture within 0.1 s. */
 struct judge_facts judge_file(int fd);
 
-/* Every picture as RGB, every sound as stereo at 48,000 Hz. */
+/* Every picture as RGB, every sound as stereo at 48,000 Hz, both from time 0. */
 struct judge_frames {
     int width, height, count;
     uint8_t *rgb;

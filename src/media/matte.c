@@ -98,7 +98,7 @@ static void refine_part(const struct picture *photo, const struct part *part,
 static int look_closer(struct nn_net *net, const struct picture *photo, struct part *part,
                        struct matte_sight *sight, struct picture **ret_close, struct err *err)
 {
-    *part = part_of_people(photo, sight->mask, 0.15);
+    *part = part_of_people(photo, sight->seen, 0.15);
     *ret_close = part_cut(photo, part);
     if (part_is_whole(part, photo))
         return 0;
@@ -158,11 +158,11 @@ void matte_stream_free(struct matte_stream *stream)
     free(stream);
 }
 
-/* Whether the people reach a side of the part that is not one of the frame. */
+/* Whether the people come near a side of the part that is not one of the frame: cut off there, the net would miss what it sees half of. */
 static bool leaves_part(const struct picture *frame, const struct part *part,
                         const struct raster *mask)
 {
-    enum { NEAR = 3 };
+    enum { NEAR = MATTE_GRID / 16 };
     int left, top, right, bottom;
     cells_of_people(mask, &left, &top, &right, &bottom);
     return (left < NEAR && part->x > 0) || (top < NEAR && part->y > 0) ||
@@ -178,7 +178,7 @@ static int choose_part(struct matte_stream *stream, const struct picture *frame,
     stream->part = (struct part){0};
     int rc = matte_look(stream->net, frame, NULL, &sight, err);
     if (rc == 0 && sight.share >= matte_least_share) {
-        struct part part = part_of_people(frame, sight.mask, 0.25);
+        struct part part = part_of_people(frame, sight.seen, 0.25);
         CLEANUP(picture) struct picture *close = part_cut(frame, &part);
         matte_sight_finish(&sight);
         rc = matte_look(stream->net, close, NULL, &sight, err);
@@ -201,7 +201,7 @@ int matte_stream_next(struct matte_stream *stream, const struct picture *frame,
         CLEANUP(picture) struct picture *close = part_cut(frame, &stream->part);
         rc = matte_look(stream->net, close, &stream->memory, &sight, err);
         bool lost = rc == 0 && (sight.share < matte_least_share ||
-                                leaves_part(frame, &stream->part, sight.mask));
+                                leaves_part(frame, &stream->part, sight.seen));
         if (rc == 0 && sight.share >= matte_least_share && (!lost || attempt > 0))
             refine_part(frame, &stream->part, close, &sight, ret_matte, ret_colours);
         matte_sight_finish(&sight);

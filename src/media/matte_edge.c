@@ -122,25 +122,27 @@ static void box_mean(struct raster *raster, int radius)
     free(copy);
 }
 
+enum { MOMENTS = 14 };
+
 /* Per cell: red, green, blue, mask and their products, then averaged. */
 static struct raster *guide_moments(const struct raster *guide, const struct raster *mask,
                                     int radius)
 {
-    struct raster *moments = raster_new(MATTE_GRID, MATTE_GRID, 13);
+    struct raster *moments = raster_new(MATTE_GRID, MATTE_GRID, MOMENTS);
     for (size_t i = 0; i < (size_t)MATTE_GRID * MATTE_GRID; i++) {
         const float *c = guide->values + 3 * i;
         float p = mask->values[i];
-        const float row[13] = {c[0],        c[1],        c[2],        p,           c[0] * p,
-                               c[1] * p,    c[2] * p,    c[0] * c[0], c[0] * c[1], c[0] * c[2],
-                               c[1] * c[1], c[1] * c[2], c[2] * c[2]};
-        memcpy(moments->values + 13 * i, row, sizeof(row));
+        const float row[MOMENTS] = {c[0],        c[1],        c[2],        p,           c[0] * p,
+                                    c[1] * p,    c[2] * p,    c[0] * c[0], c[0] * c[1], c[0] * c[2],
+                                    c[1] * c[1], c[1] * c[2], c[2] * c[2], p * p};
+        memcpy(moments->values + MOMENTS * i, row, sizeof(row));
     }
     box_mean(moments, radius);
     return moments;
 }
 
-/* The linear model mask = a . colour + b that fits a neighbourhood best. */
-static void guide_solve(const float m[13], float ret_model[4])
+/* The linear model mask = a . colour + b that fits a neighbourhood best; how much of the mask's edge there it explains, 0..1. */
+static float guide_solve(const float m[MOMENTS], float ret_model[4])
 {
     const float eps = 1e-4f;
     float xx = m[7] - m[0] * m[0] + eps, xy = m[8] - m[0] * m[1], xz = m[9] - m[0] * m[2];
@@ -153,15 +155,19 @@ static void guide_solve(const float m[13], float ret_model[4])
     ret_model[1] = (cy * x + (xx * zz - xz * xz) * y + (xy * xz - xx * yz) * z) / determinant;
     ret_model[2] = (cz * x + (xy * xz - xx * yz) * y + (xx * yy - xy * xy) * z) / determinant;
     ret_model[3] = m[3] - ret_model[0] * m[0] - ret_model[1] * m[1] - ret_model[2] * m[2];
+    float explained = ret_model[0] * x + ret_model[1] * y + ret_model[2] * z;
+    return explained / fmaxf(m[13] - m[3] * m[3], 1e-4f);
 }
 
 static struct raster *guide_models(const struct raster *guide, const struct raster *mask,
                                    int radius)
 {
     struct raster *moments = guide_moments(guide, mask, radius);
-    struct raster *models = raster_new(MATTE_GRID, MATTE_GRID, 4);
-    for (size_t i = 0; i < (size_t)MATTE_GRID * MATTE_GRID; i++)
-        guide_solve(moments->values + 13 * i, models->values + 4 * i);
+    struct raster *models = raster_new(MATTE_GRID, MATTE_GRID, 5);
+    for (size_t i = 0; i < (size_t)MATTE_GRID * MATTE_GRID; i++) {
+        float *model = models->values + 5 * i;
+        model[4] = guide_solve(moments->values + MOMENTS * i, model);
+    }
     raster_free(moments);
     box_mean(models, radius);
     return models;
@@ -406,12 +412,17 @@ static struct raster *fields_set_models(struct raster *fields, const struct rast
         firm->values[i] = mask->values[i] > 0.5f;
     raster_blur(firm, 2);
     for (size_t i = 0; i < (size_t)MATTE_GRID * MATTE_GRID; i++) {
-        const float *model = models->values + 4 * i, *colour = guide->values + 3 * i;
-        float *field = fields->values + FIELD_COUNT * i, value = model[3];
-        memcpy(field + FIELD_MODEL, model, 4 * sizeof(float));
+        const float *model = models->values + 5 * i, *colour = guide->values + 3 * i;
+        float *field = fields->values + FIELD_COUNT * i;
+        /* Where both sides look alike colours say nothing, and a fit to them is a haze: there the mask itself has the edge. */
+        float fits = raster_smoothstep(0.25f, 0.6f, model[4]);
+        for (int c = 0; c < 4; c++)
+            field[FIELD_MODEL + c] = fits * model[c];
+        field[FIELD_MODEL + 3] += (1 - fits) * mask->values[i];
+        float value = field[FIELD_MODEL + 3];
         field[FIELD_FIRM] = firm->values[i];
         for (int c = 0; c < 3; c++)
-            value += model[c] * colour[c];
+            value += field[FIELD_MODEL + c] * colour[c];
         value = raster_clamp((value - 0.1f) / 0.8f, 0, 1);
         value *= raster_smoothstep(firm_outside, 0.25f, firm->values[i]);
         coverage->values[i] =

@@ -2,13 +2,15 @@
 
 #include "base/arena.h"
 #include "media/matte_edge.h"
+#include "media/matte_pieces.h"
+#include "media/matte_settle.h"
 #include "media/matte_trim.h"
 
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
-static const float matte_kept_piece = 0.12f;
+static const float hold_least = 0.028f, hold_most = 0.5f, hold_stranger = 0.3f;
 
 /* --- what the net is not sure of ----------------------------------------------------------------
  */
@@ -94,108 +96,43 @@ static struct raster *decide_by_colour(const struct raster *guide, const struct 
     raster_blur(by_colour, 1);
     for (size_t i = 0; i < (size_t)MATTE_GRID * MATTE_GRID; i++) {
         float value = fminf(mask->values[i], 0.995f), says = by_colour->values[i];
+        says *= says < 0 ? matte_tells(guide->values + 3 * i) : 1;
         float weight = fmaxf(1 - raster_smoothstep(0.6f, net_sure_in, value),
                              raster_smoothstep(evidence_most, evidence_most + 2, -says));
         if (value > net_sure_out) {
             float odds = value / (1 - value) * expf(says * weight);
             value = odds / (1 + odds);
         }
-        by_colour->values[i] = raster_clamp((value - 0.3f) / 0.4f, 0, 1);
+        by_colour->values[i] = value;
     }
     free(evidence);
     return by_colour;
 }
 
-/* --- connected pieces --------------------------------------------------------------------------- */
-
-struct pieces {
-    int width, height;
-    int *labels; /* 0: not in a piece */
-    int *stack;
-};
-
-/* Marks the piece around `start` of the pixels whose side of `level` is `above`; its area, and whether it touches the border. */
-static int piece_fill(struct pieces *pieces, const float *values, float level, bool above,
-                      int start, int label, bool *ret_border)
+static float sureness(float value)
 {
-    int area = 0, top = 0;
-    pieces->stack[top++] = start;
-    pieces->labels[start] = label;
-    *ret_border = false;
-    while (top > 0) {
-        int at = pieces->stack[--top], x = at % pieces->width, y = at / pieces->width;
-        const int steps[4] = {x > 0 ? at - 1 : -1, x + 1 < pieces->width ? at + 1 : -1,
-                              y > 0 ? at - pieces->width : -1,
-                              y + 1 < pieces->height ? at + pieces->width : -1};
-        area++;
-        for (int k = 0; k < 4; k++) {
-            int next = steps[k];
-            if (next < 0) {
-                *ret_border = true;
-            } else if (pieces->labels[next] == 0 && (values[next] > level) == above) {
-                pieces->labels[next] = label;
-                pieces->stack[top++] = next;
-            }
-        }
-    }
-    return area;
+    return (2 * value - 1) * (2 * value - 1);
 }
 
-static void pieces_start(struct pieces *pieces, const struct raster *mask)
+/* Where the net and the colours are sure they hold; the rest goes with what it looks like and is connected to. What has the
+ * colours of the surroundings alone goes with them where no edge lies between. */
+static void settle(const struct raster *guide, const struct raster *net, struct raster *mask)
 {
-    size_t count = (size_t)mask->width * (size_t)mask->height;
-    *pieces = (struct pieces){mask->width, mask->height, mem_array(count, sizeof(int)),
-                              mem_array(count, sizeof(int))};
-}
-
-static void pieces_finish(struct pieces *pieces)
-{
-    free(pieces->labels);
-    free(pieces->stack);
-}
-
-/* Several people are several pieces. */
-float matte_keep_largest(struct raster *mask)
-{
-    enum { PIECES_MAX = 4096 };
-    struct pieces pieces;
-    int areas[PIECES_MAX] = {0}, count = 0, largest = 0, left = 0;
-    int size = mask->width * mask->height;
-    bool border;
-    pieces_start(&pieces, mask);
-    for (int i = 0; i < size && count + 1 < PIECES_MAX; i++) {
-        if (mask->values[i] > 0.5f && pieces.labels[i] == 0) {
-            count++;
-            areas[count] = piece_fill(&pieces, mask->values, 0.15f, true, i, count, &border);
-            largest = areas[count] > largest ? areas[count] : largest;
-        }
+    struct raster *rough CLEANUP(raster) = raster_copy(mask);
+    for (size_t i = 0; i < (size_t)MATTE_GRID * MATTE_GRID; i++)
+        rough->values[i] = raster_clamp((mask->values[i] - 0.3f) / 0.4f, 0, 1);
+    struct raster *strange CLEANUP(raster) = matte_strangers(guide, net, rough);
+    struct raster *hold CLEANUP(raster) = raster_new(MATTE_GRID, MATTE_GRID, 1);
+    for (size_t i = 0; i < (size_t)MATTE_GRID * MATTE_GRID; i++) {
+        float stranger = rough->values[i] * raster_smoothstep(0.35f, 0.75f, strange->values[i]);
+        float holds = hold_least + hold_most * sureness(net->values[i]) * sureness(mask->values[i]);
+        float parts = hold_least + hold_stranger * (1 - sureness(net->values[i]));
+        hold->values[i] = holds + (parts - holds) * stranger;
+        mask->values[i] = rough->values[i] * (1 - stranger);
     }
-    for (int i = 0; i < size; i++) {
-        int label = pieces.labels[i];
-        if (label == 0 || (float)areas[label] < matte_kept_piece * (float)largest)
-            mask->values[i] = 0;
-        left += mask->values[i] > 0.5f;
-    }
-    pieces_finish(&pieces);
-    return (float)left / (float)size;
-}
-
-void matte_fill_gaps(struct raster *mask, int most_inside, int most_at_border)
-{
-    struct pieces pieces;
-    int size = mask->width * mask->height;
-    pieces_start(&pieces, mask);
-    for (int i = 0; i < size; i++) {
-        bool border;
-        if (mask->values[i] > 0.5f || pieces.labels[i] != 0)
-            continue;
-        int area = piece_fill(&pieces, mask->values, 0.5f, false, i, i + 1, &border);
-        for (int k = i; area < (border ? most_at_border : most_inside) && k < size; k++) {
-            if (pieces.labels[k] == i + 1)
-                mask->values[k] = 1;
-        }
-    }
-    pieces_finish(&pieces);
+    matte_settle(guide, hold, mask);
+    for (size_t i = 0; i < (size_t)MATTE_GRID * MATTE_GRID; i++)
+        mask->values[i] = raster_clamp((mask->values[i] - 0.4f) / 0.2f, 0, 1);
 }
 
 /* --- looking ------------------------------------------------------------------------------------
@@ -205,6 +142,7 @@ void matte_sight_finish(struct matte_sight *sight)
 {
     raster_free(sight->guide);
     raster_free(sight->mask);
+    raster_free(sight->seen);
     *sight = (struct matte_sight){0};
 }
 
@@ -263,9 +201,11 @@ int matte_look(struct nn_net *net, const struct picture *photo, struct matte_mem
         remember(memory, ret_sight->guide, mask);
     ret_sight->doubt = doubt_of(mask);
     ret_sight->mask = decide_by_colour(ret_sight->guide, mask);
-    if (!memory)
-        matte_trim(ret_sight->guide, mask, ret_sight->mask);
-    ret_sight->share = matte_keep_largest(ret_sight->mask);
+    settle(ret_sight->guide, mask, ret_sight->mask);
+    ret_sight->share = matte_keep_largest(ret_sight->mask, mask);
+    matte_fill_enclosed(ret_sight->mask, mask);
     matte_fill_gaps(ret_sight->mask, MATTE_GRID * MATTE_GRID / 80, MATTE_GRID * MATTE_GRID / 600);
+    matte_keep_largest(mask, NULL);
+    ret_sight->seen = TAKE(mask);
     return 0;
 }

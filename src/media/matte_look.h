@@ -10,8 +10,9 @@
 
 struct matte_sight {
     struct raster *guide, *mask; /* the picture and its people, on the grid */
-    float share;                 /* of the picture that is person */
-    float doubt;                 /* share of the person's cells of which the net is not sure */
+    struct raster *seen; /* the net's own word, where it is connected: wider than the mask */
+    float share;         /* of the picture that is person */
+    float doubt;         /* share of the person's cells of which the net is not sure */
 };
 
 void matte_sight_finish(struct matte_sight *sight); /* leaves it blank */
@@ -26,10 +27,5 @@ void matte_memory_forget(struct matte_memory *memory); /* leaves it blank */
 /* `net` is "selfie"; `memory` NULL for a photo, else it goes on to the next frame of the same part. */
 int matte_look(struct nn_net *net, const struct picture *photo, struct matte_memory *memory,
                struct matte_sight *ret_sight, struct err *err);
-
-/* Keeps the largest piece and others of its order. The share of the picture that is left. */
-float matte_keep_largest(struct raster *mask);
-/* Fills gaps of fewer cells than these: one inside belongs to the person, and so does a tiny one at the border. */
-void matte_fill_gaps(struct raster *mask, int most_inside, int most_at_border);
 
 #endif

@@ -1,7 +1,7 @@
 #include "base/arena.h"
 #include "media/matte.h"
 #include "media/matte_edge.h"
-#include "media/matte_look.h"
+#include "media/matte_pieces.h"
 
 #include <math.h>
 #include <string.h>
@@ -131,7 +131,7 @@ static struct raster *mask_by_ground(const struct raster *guide)
             near, far, (float)distance_at(&ground, guide, i % MATTE_GRID, i / MATTE_GRID));
     /* A spot of the ground's colour on the thing is none; larger gaps are seen through. */
     matte_fill_gaps(mask, OBJECT_SPOT, 0);
-    float share = matte_keep_largest(mask);
+    float share = matte_keep_largest(mask, NULL);
     if (share < object_least_share || share > object_most_share) {
         raster_free(mask);
         return NULL;

@@ -24,6 +24,11 @@ struct places {
     float sums[CELLS * CELLS];
 };
 
+float matte_tells(const float rgb[3])
+{
+    return 0.3f + 0.7f * raster_smoothstep(0.15f, 0.4f, fmaxf(rgb[0], fmaxf(rgb[1], rgb[2])));
+}
+
 /* Coarse in lightness, finer in colour, which light and shade leave as it is. */
 static size_t shade_of(const float *rgb)
 {
@@ -75,19 +80,22 @@ static void places_spread(struct places *places)
 /* 0..1: how surely a place is none of the person, by its colour against those around and by what the net said. The less the net is
  * sure, the less the colour has to say; without enough of both sides around, or without a colour of the outside, nothing is taken. */
 static float outside_surely(const struct places *inside, const struct places *outside, size_t cell,
-                            size_t shade, float net)
+                            const float *rgb, float net)
 {
+    size_t shade = shade_of(rgb);
     const float enough = 20, floor = 0.0015f;
     if (inside->sums[cell] < enough || outside->sums[cell] < enough)
         return 0;
     float in = inside->bins[cell * BINS + shade] / inside->sums[cell];
     float out = outside->bins[cell * BINS + shade] / outside->sums[cell];
-    float says = logf((out + floor) / (in + floor)), known = raster_clamp(net, 0.04f, 0.985f);
+    float says = matte_tells(rgb) * logf((out + floor) / (in + floor));
+    float known = raster_clamp(net, 0.04f, 0.985f);
     float odds = 1.3f * says + 2 - 0.8f * logf(known / (1 - known));
     return raster_smoothstep(0.2f, 0.6f, says) * raster_smoothstep(-0.5f, 0.5f, odds);
 }
 
-void matte_trim(const struct raster *guide, const struct raster *net, struct raster *mask)
+struct raster *matte_strangers(const struct raster *guide, const struct raster *net,
+                               const struct raster *mask)
 {
     size_t size = (size_t)CELLS * CELLS * BINS;
     struct places inside = {.bins = mem_array(size, sizeof(float))};
@@ -110,16 +118,14 @@ void matte_trim(const struct raster *guide, const struct raster *net, struct ras
         for (int x = 0; x < mask->width; x++) {
             float value = raster_row(near, y)[x];
             if (value > 0.03f && value < 0.92f)
-                raster_row(taken, y)[x] = outside_surely(
-                    &inside, &outside, cell_of(mask, x, y),
-                    shade_of(raster_row(guide, y) + (size_t)x * 3), raster_row(net, y)[x]);
+                raster_row(taken, y)[x] =
+                    outside_surely(&inside, &outside, cell_of(mask, x, y),
+                                   raster_row(guide, y) + (size_t)x * 3, raster_row(net, y)[x]);
         }
     }
     raster_blur(taken, 0.7f);
-    for (size_t i = 0; i < (size_t)mask->width * (size_t)mask->height; i++)
-        mask->values[i] *= 1 - raster_smoothstep(0.35f, 0.75f, taken->values[i]);
     raster_free(near);
-    raster_free(taken);
     free(inside.bins);
     free(outside.bins);
+    return taken;
 }

@@ -238,6 +238,26 @@ static void test_edge_follows_the_photo(void **state)
     }
 }
 
+/* Where both sides look alike the mask has the edge: a clear one, not a haze that is as wide as what was compared. */
+static void test_edge_without_contrast(void **state)
+{
+    (void)state;
+    enum { SIDE = 1024, RADIUS = 300 };
+    struct picture *photo CLEANUP(picture) = picture_new(SIDE, SIDE, 3);
+    for (int i = 0; i < SIDE * SIDE * 3; i++)
+        photo->pixels[i] = (uint8_t)(20 + (raster_hash((uint32_t)i, 1, 2) & 3));
+    struct raster *guide CLEANUP(raster) = matte_grid(photo);
+    struct raster *mask CLEANUP(raster) = rough_disc(SIDE, SIDE, RADIUS, 0);
+    struct picture *matte CLEANUP(picture) = NULL, *colours CLEANUP(picture) = NULL;
+    matte_refine(photo, guide, mask, &matte, &colours);
+    int soft = 0;
+    for (int i = 0; i < SIDE * SIDE; i++)
+        soft += matte->pixels[i] > 12 && matte->pixels[i] < 243;
+    double wide = soft / (2 * M_PI * RADIUS);
+    printf("  dark before dark: %.1f pixels soft\n", wide);
+    assert_true(wide < 14);
+}
+
 static void test_colours_of_the_edge(void **state)
 {
     (void)state;
@@ -356,6 +376,62 @@ static void test_small_people(void **state)
                areas[1]);
         assert_true(wrong < 0.08);
         assert_true(people == 1 ? areas[1] < 200 : areas[1] > areas[0] / 2);
+    }
+}
+
+/* A crowd: spots of the tints that she has herself, skin above all. */
+static void crowd(int x, int y, int ret[3])
+{
+    static const int places[][2] = {{224, 130}, {200, 150}, {240, 160}, {215, 90},
+                                    {180, 60},  {230, 30},  {100, 60},  {250, 120}};
+    uint32_t spot = raster_hash((uint32_t)x / 9, (uint32_t)y / 9, 3);
+    const uint8_t *tint = picture_at(astronaut, places[spot % 8][0], places[spot % 8][1]);
+    for (int c = 0; c < 3; c++)
+        ret[c] = tint[c] * (70 + (int)(spot >> 8) % 30) / 100;
+}
+
+static void night(int x, int y, int ret[3])
+{
+    for (int c = 0; c < 3; c++)
+        ret[c] = (int)(raster_hash((uint32_t)x, (uint32_t)y, (uint32_t)c) & 3);
+}
+
+/* The share of her that is missing when she stands before this, `side` pixels high. */
+static double missing_before(void (*ground)(int x, int y, int ret[3]), int side)
+{
+    enum { WIDTH = 640, HEIGHT = 400 };
+    int left = (WIDTH - side) / 2, missing = 0;
+    struct picture *small CLEANUP(picture) = image_resize(truth, side, side);
+    struct picture *small_colours CLEANUP(picture) = image_resize(truth_colours, side, side);
+    struct picture *placed CLEANUP(picture) = picture_new(WIDTH, HEIGHT, 1);
+    struct picture *placed_colours CLEANUP(picture) = picture_new(WIDTH, HEIGHT, 3);
+    for (int y = 0; y < side; y++) {
+        memcpy(picture_at(placed, left, HEIGHT - side + y), picture_at(small, 0, y), (size_t)side);
+        memcpy(picture_at(placed_colours, left, HEIGHT - side + y), picture_at(small_colours, 0, y),
+               (size_t)side * 3);
+    }
+    struct picture *photo CLEANUP(picture) = before(placed, placed_colours, ground);
+    struct picture *matte CLEANUP(picture) = NULL, *colours CLEANUP(picture) = NULL;
+    OK(matte_person(photo, &real_assets, NULL, &matte, &colours, &fault));
+    assert_non_null(matte);
+    for (int k = 0; k < WIDTH * HEIGHT; k++)
+        missing += placed->pixels[k] > 250 && matte->pixels[k] < 128;
+    return missing / (share_of(placed) * WIDTH * HEIGHT);
+}
+
+/* Neither a face whose tints are all around nor the black helmet before black is taken for the surroundings. */
+static void test_like_the_surroundings(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*ground)(int x, int y, int ret[3]);
+        int side;
+        double most;
+    } cases[] = {{crowd, 240, 0.03}, {crowd, 380, 0.08}, {night, 240, 0.03}};
+    for (size_t i = 0; i < TABLE_SIZE(cases); i++) {
+        double missing = missing_before(cases[i].ground, cases[i].side);
+        printf("  %zu: %.4f of her missing\n", i, missing);
+        assert_true(missing < cases[i].most);
     }
 }
 
@@ -533,11 +609,13 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_edge_follows_the_photo),
+        cmocka_unit_test(test_edge_without_contrast),
         cmocka_unit_test(test_colours_of_the_edge),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_person_of_the_photo),
         cmocka_unit_test(test_other_grounds),
         cmocka_unit_test(test_small_people),
+        cmocka_unit_test(test_like_the_surroundings),
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_object),
         cmocka_unit_test(test_nobody),

@@ -13,26 +13,40 @@ void engine_post(struct engine *engine, struct letter *letter)
 {
     letter->next = NULL;
     pthread_mutex_lock(&engine->mail_lock);
-    bool first = !engine->mail_first;
+    bool wake = engine->sleeping;
+    engine->sleeping = false;
     if (engine->mail_last)
         engine->mail_last->next = letter;
     else
         engine->mail_first = letter;
     engine->mail_last = letter;
     pthread_mutex_unlock(&engine->mail_lock);
-    if (!first)
-        return;
     uint64_t one = 1;
-    while (write(engine->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+    while (wake && write(engine->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        continue;
+}
+
+/* Before it sleeps: false when there is mail already. */
+static bool engine_may_sleep(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->mail_lock);
+    engine->sleeping = !engine->mail_first;
+    bool sleeping = engine->sleeping;
+    pthread_mutex_unlock(&engine->mail_lock);
+    return sleeping;
+}
+
+static void engine_clear_wake(struct engine *engine)
+{
+    uint64_t count;
+    while (read(engine->wake_fd, &count, sizeof(count)) < 0 && errno == EINTR)
         continue;
 }
 
 static void engine_read_mail(struct engine *engine)
 {
-    uint64_t count;
-    while (read(engine->wake_fd, &count, sizeof(count)) < 0 && errno == EINTR)
-        continue;
     pthread_mutex_lock(&engine->mail_lock);
+    engine->sleeping = false;
     struct letter *letter = engine->mail_first;
     engine->mail_first = engine->mail_last = NULL;
     pthread_mutex_unlock(&engine->mail_lock);
@@ -293,13 +307,16 @@ static void *engine_main(void *context)
         int wait_ms = timers_wait_ms(engine);
         if (engine->stopping && (wait_ms < 0 || wait_ms > STOP_POLL_MS))
             wait_ms = STOP_POLL_MS;
+        if (!engine_may_sleep(engine))
+            wait_ms = 0;
         int count = epoll_wait(engine->epoll_fd, events, EVENTS, wait_ms);
         for (int i = 0; i < count; i++) {
             if (events[i].data.ptr == engine)
-                engine_read_mail(engine);
+                engine_clear_wake(engine);
             else
                 pool_handle(events[i].data.ptr, events[i].events);
         }
+        engine_read_mail(engine);
     }
     return NULL;
 }

@@ -258,6 +258,7 @@ struct pool_worker {
     int outputs[64]; /* files given for the job's results */
     int output_count;
     enum err_code ended_by; /* why the server killed it: ERR_TIMEOUT, ERR_CANCELLED, or ERR_OK */
+    bool awaits_room;       /* epoll tells when the wire takes more */
     struct timer timer;     /* kill after a cancel, or restart */
     int failed_starts;
     int64_t started_at;            /* monotonic us */
@@ -331,6 +332,7 @@ struct engine {
 
     pthread_mutex_t mail_lock;
     struct letter *mail_first, *mail_last; /* under mail_lock */
+    bool sleeping; /* under mail_lock: only a wake-up makes it look at its mail */
 
     pthread_t blocking_thread;
     pthread_mutex_t errand_lock;

@@ -137,6 +137,7 @@ static int pool_worker_start(struct pool_worker *worker, struct err *err)
     worker->ended_by = ERR_OK;
     worker->started_at = clock_monotonic_us();
     worker->job = 0;
+    worker->awaits_room = false;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = worker};
     if (epoll_ctl(worker->engine->epoll_fd, EPOLL_CTL_ADD, fds[0], &event) < 0)
         return err_set(err, ERR_UNAVAILABLE, NULL, "A worker could not be watched: %s.",
@@ -162,9 +163,11 @@ int pool_start(struct engine *engine, struct err *err)
 
 static void pool_watch(struct pool_worker *worker)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = worker};
-    if (wire_wants_write(worker->wire))
-        event.events |= EPOLLOUT;
+    bool full = wire_wants_write(worker->wire);
+    struct epoll_event event = {.events = full ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.ptr = worker};
+    if (full == worker->awaits_room)
+        return;
+    worker->awaits_room = full;
     epoll_ctl(worker->engine->epoll_fd, EPOLL_CTL_MOD, wire_fd(worker->wire), &event);
 }
 

@@ -27,6 +27,7 @@ struct wire_frame {
 struct wire {
     int fd;
     bool blocking;
+    bool dry; /* the last read took all that was there */
     struct buffer in;
     int in_fds[WIRE_FD_QUEUE_MAX];
     int in_fd_count;
@@ -223,6 +224,7 @@ static int wire_take_control(struct wire *wire, struct msghdr *header)
 static int wire_read(struct wire *wire, bool wait, struct err *err)
 {
     buffer_reserve(&wire->in, WIRE_READ_SIZE);
+    wire->dry = false;
     struct iovec part = {wire->in.bytes + wire->in.size, WIRE_READ_SIZE};
     union {
         struct cmsghdr align;
@@ -243,6 +245,7 @@ static int wire_read(struct wire *wire, bool wait, struct err *err)
     if (wire_take_control(wire, &header) < 0)
         return err_set(err, ERR_INTERNAL, NULL, "The other process sent too many files.");
     wire->in.size += (size_t)got;
+    wire->dry = got < WIRE_READ_SIZE;
     return 1;
 }
 
@@ -286,6 +289,10 @@ int wire_receive(struct wire *wire, struct wire_message *ret_message, struct err
             return rc;
         if (rc > 0)
             return wire_take_frame(wire, ret_message, err);
+        if (wire->dry && !wire->blocking) { /* who polls is told again when more comes */
+            wire->dry = false;
+            return 0;
+        }
         rc = wire_read(wire, wire->blocking, err);
         if (rc < 0)
             return rc;

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -55,14 +56,19 @@ static int jail_set_limits(const struct jail_limits *limits, struct err *err)
 
 void jail_set_cpu_budget(int seconds)
 {
-    struct rusage used;
+    static rlim_t set; /* the limit that is in force */
+    struct timespec used;
     struct rlimit limit;
-    if (getrusage(RUSAGE_SELF, &used) < 0 || getrlimit(RLIMIT_CPU, &limit) < 0)
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) < 0)
         return;
-    limit.rlim_cur = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec + 1 + seconds);
+    rlim_t wanted = (rlim_t)(used.tv_sec + 1 + seconds);
+    if (wanted == set || getrlimit(RLIMIT_CPU, &limit) < 0)
+        return; /* jobs that take no time share their second */
+    limit.rlim_cur = wanted;
     if (limit.rlim_max != RLIM_INFINITY && limit.rlim_cur > limit.rlim_max)
         limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_CPU, &limit);
+    if (setrlimit(RLIMIT_CPU, &limit) == 0)
+        set = wanted;
 }
 
 int jail_landlock_version(void)

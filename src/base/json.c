@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include "base/json_read.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -36,11 +38,13 @@ int json_parse(const char *text, size_t size, size_t size_max, json_t **ret_json
     if (size > size_max)
         return err_set(err, ERR_TOO_LARGE, NULL, "The JSON text is larger than %zu bytes.",
                        size_max);
-    if (!json_depth_ok(text, size))
+    json_error_t fault;
+    json_t *json = json_read_plain(text, size);
+    if (!json && !json_depth_ok(text, size))
         return err_set(err, ERR_BAD_REQUEST, NULL, "The JSON text nests deeper than %d levels.",
                        JSON_DEPTH_MAX);
-    json_error_t fault;
-    json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
+    if (!json)
+        json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
     if (!json)
         return err_set(err, ERR_BAD_REQUEST, NULL, "Not JSON: %s (line %d, column %d).", fault.text,
                        fault.line, fault.column);

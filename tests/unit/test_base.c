@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/json_read.h"
 #include "base/pack.h"
 #include "base/sha256.h"
 #include "base/sniff.h"
@@ -187,6 +188,63 @@ static void test_json_is_written_as_the_library_writes_it(void **state)
     assert_string_equal(text, "\"a\\u0000b\"");
 }
 
+/* Plain texts are taken by the quick reader, and every text is read as the library reads it. */
+static void test_json_is_read_as_the_library_reads_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool plain;
+    } texts[] = {
+        {" { \"a\" : [ 1 , -0, 123456789012345678 ] , \"b\\\"\\/\\n\" : null }\r\n\t", true},
+        {"{\"\\t\":{\"\\n\":\"\\r\"},\"\":\"\xc3\xa4\x7f\"}", true},
+        {"[true,false,null,\"\",[],{}]", true},
+        {"7", true},
+        {"-9223372036854775808", false},
+        {"9223372036854775808", false},
+        {"[1.5,2e3]", false},
+        {"\"\\u00e4\\ud83d\\ude00\"", false},
+        {"\"\\u0000\"", false},
+        {"\"\xff\"", false},
+        {"{\"\xff\":1}", false},
+        {"\"\x01\"", false},
+        {"\"\\x\"", false},
+        {"\"\\", false},
+        {"\"open", false},
+        {"{\"a\":1,\"a\":1}", false},
+        {"{\"a\":1,}", false},
+        {"{\"a\"}", false},
+        {"{a:1}", false},
+        {"[1,]", false},
+        {"[1 2]", false},
+        {"[", false},
+        {"]", false},
+        {"01", false},
+        {"-", false},
+        {"+1", false},
+        {"1x", false},
+        {"tru", false},
+        {"truex", false},
+        {"1 1", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < TABLE_SIZE(texts); i++) {
+        size_t size = strlen(texts[i].text);
+        CLEANUP(json) json_t *plain = json_read_plain(texts[i].text, size);
+        CLEANUP(json)
+        json_t *reference =
+            json_loadb(texts[i].text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+        CLEANUP(json) json_t *parsed = NULL;
+        struct err err;
+        assert_int_equal(plain != NULL, texts[i].plain);
+        assert_int_equal(json_parse(texts[i].text, size, 1000, &parsed, &err),
+                         reference ? 0 : ERR_BAD_REQUEST);
+        assert_true(!reference || json_equal(parsed, reference));
+    }
+    assert_null(json_read_plain("1\0", 2));
+    assert_null(json_read_plain("[1\0]", 4));
+}
+
 static void test_json_files_are_bounded(void **state)
 {
     (void)state;
@@ -351,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_hashes_match_published_vectors),
         cmocka_unit_test(test_json_is_bounded),
         cmocka_unit_test(test_json_is_written_as_the_library_writes_it),
+        cmocka_unit_test(test_json_is_read_as_the_library_reads_it),
         cmocka_unit_test(test_json_files_are_bounded),
         cmocka_unit_test(test_files_are_told_by_their_bytes),
         cmocka_unit_test(test_packs_are_checked_whole),

@@ -134,23 +134,36 @@ static int webhook_read_attempts(struct db *db, struct arena *a, struct store_we
     return rc < 0 ? rc : 0;
 }
 
+/* 1 when it is there. */
+static int webhook_read_one(struct db *db, struct arena *a, const char *customer, const char *id,
+                            struct store_webhook *webhook, struct err *err)
+{
+    {
+        CLEANUP(db_rows) struct db_rows rows;
+        int rc = db_query(db, QUERY_WEBHOOK_GET, DB_VALUES(DB_TEXT(id)), &rows, err);
+        if (rc <= 0)
+            return rc;
+        *webhook = webhook_read(&rows, a);
+    }
+    if (customer && strcmp(customer, webhook->customer) != 0)
+        return 0;
+    int rc = webhook_read_attempts(db, a, webhook, err);
+    return rc < 0 ? rc : 1;
+}
+
 int store_webhook_get(struct store *store, struct arena *a, const char *customer, const char *id,
                       struct store_webhook **ret_webhook, struct err *err)
 {
     struct db *db;
-    struct db_rows rows;
     struct store_webhook webhook = {0};
     int rc = store_reader_borrow(store, &db, err);
     if (rc < 0)
         return rc;
-    rc = db_query(db, QUERY_WEBHOOK_GET, DB_VALUES(DB_TEXT(id)), &rows, err);
-    if (rc == 1)
-        webhook = webhook_read(&rows, a);
-    db_rows_end(&rows);
-    if (rc == 1 && customer && strcmp(customer, webhook.customer) != 0)
-        rc = 0;
-    if (rc == 1 && webhook_read_attempts(db, a, &webhook, err) < 0)
-        rc = ERR_STORAGE;
+    rc = db_transact(db, DB_BEGIN_READ, err);
+    if (rc == 0) {
+        rc = webhook_read_one(db, a, customer, id, &webhook, err);
+        db_transact(db, DB_ROLLBACK, NULL);
+    }
     store_reader_return(store, db);
     if (rc == 0)
         return err_set(err, ERR_NOT_FOUND, NULL, "There is no such delivery.");
@@ -160,30 +173,41 @@ int store_webhook_get(struct store *store, struct arena *a, const char *customer
     return 0;
 }
 
+static int webhook_read_list(struct db *db, struct arena *a, const char *customer,
+                             const struct store_webhook_filter *filter, int limit,
+                             struct store_webhook *list, size_t *ret_count, struct err *err)
+{
+    CLEANUP(db_rows) struct db_rows rows;
+    int rc =
+        db_query(db, QUERY_WEBHOOK_LIST,
+                 DB_VALUES(DB_TEXT(customer), DB_TEXT(filter->before_id ? filter->before_id : "g"),
+                           DB_TEXT(filter->workflow_id),
+                           DB_INT(filter->has_status ? (int)filter->status : -1), DB_INT(limit)),
+                 &rows, err);
+    for (; rc == 1; rc = db_next(&rows, err))
+        list[(*ret_count)++] = webhook_read(&rows, a);
+    return rc;
+}
+
 int store_webhook_list(struct store *store, struct arena *a, const char *customer,
                        const struct store_webhook_filter *filter, int limit,
                        struct store_webhook **ret_webhooks, size_t *ret_count, struct err *err)
 {
     enum { LIMIT_MAX = 1000 };
     struct db *db;
-    struct db_rows rows;
     size_t count = 0;
     assert(limit >= 1 && limit <= LIMIT_MAX);
     struct store_webhook *list = arena_array(a, (size_t)limit, sizeof(*list));
     int rc = store_reader_borrow(store, &db, err);
     if (rc < 0)
         return rc;
-    for (rc = db_query(
-             db, QUERY_WEBHOOK_LIST,
-             DB_VALUES(DB_TEXT(customer), DB_TEXT(filter->before_id ? filter->before_id : "g"),
-                       DB_TEXT(filter->workflow_id),
-                       DB_INT(filter->has_status ? (int)filter->status : -1), DB_INT(limit)),
-             &rows, err);
-         rc == 1; rc = db_next(&rows, err))
-        list[count++] = webhook_read(&rows, a);
-    db_rows_end(&rows);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = webhook_read_attempts(db, a, &list[i], err);
+    rc = db_transact(db, DB_BEGIN_READ, err);
+    if (rc == 0) {
+        rc = webhook_read_list(db, a, customer, filter, limit, list, &count, err);
+        for (size_t i = 0; rc == 0 && i < count; i++)
+            rc = webhook_read_attempts(db, a, &list[i], err);
+        db_transact(db, DB_ROLLBACK, NULL);
+    }
     store_reader_return(store, db);
     *ret_webhooks = list;
     *ret_count = count;

@@ -27,7 +27,7 @@ struct wire_frame {
 struct wire {
     int fd;
     bool blocking;
-    bool dry; /* the last read took all that was there */
+    bool dry; /* nothing is left to read, as far as the last read could tell */
     struct buffer in;
     int in_fds[WIRE_FD_QUEUE_MAX];
     int in_fd_count;
@@ -221,7 +221,7 @@ static int wire_take_control(struct wire *wire, struct msghdr *header)
 }
 
 /* 1 when bytes came, 0 when none are there now. */
-static int wire_read(struct wire *wire, bool wait, struct err *err)
+static int wire_read(struct wire *wire, struct err *err)
 {
     buffer_reserve(&wire->in, WIRE_READ_SIZE);
     wire->dry = false;
@@ -234,9 +234,11 @@ static int wire_read(struct wire *wire, bool wait, struct err *err)
                             .msg_iovlen = 1,
                             .msg_control = control.bytes,
                             .msg_controllen = sizeof(control.bytes)};
-    ssize_t got = recvmsg(wire->fd, &header, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-    if (got < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
+    ssize_t got = recvmsg(wire->fd, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) {
+        wire->dry = errno != EINTR;
         return 0;
+    }
     if (got < 0)
         return err_set(err, ERR_UNAVAILABLE, NULL, "The other process is gone: %s.",
                        strerror(errno));
@@ -281,6 +283,13 @@ static int wire_take_frame(struct wire *wire, struct wire_message *ret_message, 
     return 1;
 }
 
+/* A process that waits inside recvmsg() is woken also when the other one has read what was sent; one that polls is not. */
+static void wire_await(const struct wire *wire)
+{
+    struct pollfd ready = {.fd = wire->fd, .events = POLLIN};
+    poll(&ready, 1, -1);
+}
+
 int wire_receive(struct wire *wire, struct wire_message *ret_message, struct err *err)
 {
     for (;;) {
@@ -289,15 +298,15 @@ int wire_receive(struct wire *wire, struct wire_message *ret_message, struct err
             return rc;
         if (rc > 0)
             return wire_take_frame(wire, ret_message, err);
-        if (wire->dry && !wire->blocking) { /* who polls is told again when more comes */
-            wire->dry = false;
+        if (wire->dry && !wire->blocking) {
+            wire->dry = false; /* whoever polls is told again when more comes */
             return 0;
         }
-        rc = wire_read(wire, wire->blocking, err);
+        if (wire->dry)
+            wire_await(wire);
+        rc = wire_read(wire, err);
         if (rc < 0)
             return rc;
-        if (rc == 0 && !wire->blocking)
-            return 0;
     }
 }
 
@@ -307,7 +316,7 @@ bool wire_has_message(struct wire *wire)
         return true;
     struct pollfd ready = {.fd = wire->fd, .events = POLLIN};
     while (poll(&ready, 1, 0) > 0) {
-        int rc = wire_read(wire, false, NULL);
+        int rc = wire_read(wire, NULL);
         if (rc < 0 || wire_frame_ready(wire, NULL) != 0)
             return true;
         if (rc == 0)

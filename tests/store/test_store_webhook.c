@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -209,6 +210,43 @@ static void test_secrets(void **state)
     assert_int_equal(count, 0);
 }
 
+static void assert_of_one_moment(const struct store_webhook *webhook)
+{
+    size_t count = webhook->attempt_count;
+    bool delivered = count > 0 && webhook->attempts[count - 1].status_code % 2 == 0;
+    assert_int_equal(webhook->status, delivered ? STORE_WEBHOOK_DELIVERED : STORE_WEBHOOK_PENDING);
+}
+
+static void set_written(void *context, int rc, const struct err *err)
+{
+    (void)rc, (void)err;
+    atomic_store((atomic_bool *)context, true);
+}
+
+/* Read all the while that attempts are written: the state is that of the last attempt, even ones deliver. */
+static void test_a_delivery_and_its_attempts_are_of_one_moment(void **state)
+{
+    struct fixture *f = *state;
+    const struct store_webhook_filter filter = {0};
+    char id[UUID_TEXT_SIZE];
+    make_delivery(f, "https://example.org/a", id);
+    for (int i = 1; i <= 300; i++) {
+        const struct store_webhook_attempt made = {i, i, NULL};
+        const enum store_webhook_status status =
+            i % 2 ? STORE_WEBHOOK_PENDING : STORE_WEBHOOK_DELIVERED;
+        atomic_bool written = false;
+        store_webhook_attempted(f->store, id, &made, status, i, false, set_written, &written);
+        do {
+            struct store_webhook *list;
+            size_t count;
+            assert_of_one_moment(get(f, id));
+            assert_int_equal(
+                store_webhook_list(f->store, f->arena, "acme", &filter, 1, &list, &count, NULL), 0);
+            assert_of_one_moment(list);
+        } while (!atomic_load(&written));
+    }
+}
+
 int main(int argc, char **argv)
 {
     fixture_main(argc, argv);
@@ -218,6 +256,7 @@ int main(int argc, char **argv)
         WEBHOOK_TEST(test_attempts_are_kept_to_a_number),
         WEBHOOK_TEST(test_gone_holds_for_the_url_of_the_customer),
         WEBHOOK_TEST(test_lists),
+        WEBHOOK_TEST(test_a_delivery_and_its_attempts_are_of_one_moment),
         WEBHOOK_TEST(test_secrets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

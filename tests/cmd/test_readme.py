@@ -1,4 +1,5 @@
 """What README.md and docs/ promise: the tour runs as it is printed, the links lead somewhere, the tables tell the truth."""
+import json
 import re
 import subprocess
 
@@ -66,3 +67,20 @@ def test_folders_of_the_architecture_are_those_of_the_include_matrix():
     assert set(told) - {"provider"} == folders - {"provider"}
     for name in folders & set(told) - {"cmd"}:
         assert told[name] == {other for other in matrix["ALLOWED"][name] if other.split("/")[0] in folders}, name
+
+
+def test_what_is_linked_or_fetched_has_its_line():
+    """Libraries that meson.build asks for, and packages of npm, in the first column of a table that tells their licence."""
+    spelled = {"sqlite3": "SQLite", "vips": "libvips", "libturbojpeg": "libjpeg-turbo", "@stoplight/spectral-cli": "Spectral"}
+    spelled |= {name: "FFmpeg (libav*)" for name in ("libavformat", "libavcodec", "libavfilter", "libavutil", "libswscale", "libswresample")}
+    text = (ROOT / "docs" / "dependencies.md").read_text()
+    told = " ".join(line.split("|")[1] for line in text.splitlines() if re.match(r"\| .*\|.*\| [^|]+ \|$", line))
+    wanted = set()
+    for folder in ("src", "tests", "."):
+        for file in (ROOT / folder).glob("meson.build" if folder == "." else "**/meson.build"):
+            wanted |= set(re.findall(r"(?:dependency|find_library)\('([^']+)'", file.read_text())) - {"threads", "m"}
+    for folder in ("web", "bench", "tools/spectral"):
+        wanted |= set(json.loads((ROOT / folder / "package.json").read_text())["dependencies"])
+    assert len(wanted) > 20
+    for name in wanted:
+        assert spelled.get(name, name) in told, name

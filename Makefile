@@ -1,7 +1,7 @@
 # A thin front to meson and the scripts of tools/. Each target does its own set-up and is quick the second time.
 BUILD ?= build
 
-.PHONY: all setup build demo serve test lint bench fuzz soak scenes clean
+.PHONY: all setup build demo serve test coverage lint bench fuzz soak scenes clean
 
 all: build
 
@@ -22,6 +22,11 @@ test:
 	@tools/setup test
 	@tools/build $(BUILD)
 	@tools/test $(BUILD)
+
+# Which lines of src/ the tests reach. Takes as long as the tests, and a build of its own.
+coverage:
+	@tools/setup test
+	@tools/coverage $(BUILD)
 
 lint:
 	@tools/setup lint

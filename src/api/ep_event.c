@@ -1,6 +1,7 @@
 #include "api/internal.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "engine/machine.h"
 
 #include <stdatomic.h>
@@ -31,6 +32,7 @@ struct listener {
     int64_t revision; /* what it was shown last */
     int status;       /* of that revision; -1: not known */
     int progress;
+    uint32_t running;     /* hash of what ran then */
     int64_t heartbeat_at; /* monotonic us */
     atomic_bool gone;
 };
@@ -95,9 +97,11 @@ static void event_append_progress(struct wait_view *view, struct buffer *text)
     const struct store_workflow *workflow = &view->full->workflow;
     buffer_printf(text,
                   "id: %lld\nevent: progress\ndata: {\"id\":\"%s\",\"processing_status\":\"%s\","
-                  "\"progress_percentage\":%d}\n\n",
+                  "\"progress_percentage\":%d,\"running_steps\":",
                   (long long)workflow->revision * EVENT_PLACES + EVENT_PROGRESS, workflow->id,
                   store_status_text(workflow->status), workflow->progress);
+    buffer_append_text(text, workflow->running_json ? workflow->running_json : "[]");
+    buffer_append_text(text, "}\n\n");
 }
 
 static int64_t event_task_id(const struct store_task *task)
@@ -133,16 +137,22 @@ static size_t event_append_tasks(struct listener *listener, struct wait_view *vi
     return count;
 }
 
+static uint32_t event_running(const struct store_workflow *workflow)
+{
+    return workflow->running_json ? (uint32_t)hash_text(workflow->running_json) : 0;
+}
+
 static void event_append_news(struct listener *listener, struct wait_view *view,
                               struct buffer *text)
 {
     const struct store_workflow *workflow = &view->full->workflow;
     bool final = machine_run_final(workflow->status);
+    uint32_t running = event_running(workflow);
     if (listener->last_id == 0) {
         event_append_workflow(listener, view, text);
     } else if (workflow->revision > listener->revision) {
         size_t tasks = event_append_tasks(listener, view, text);
-        bool moved = workflow->progress != listener->progress;
+        bool moved = workflow->progress != listener->progress || running != listener->running;
         if (moved && !final)
             event_append_progress(view, text);
         if ((int)workflow->status != listener->status || final || (tasks == 0 && !moved))
@@ -152,6 +162,7 @@ static void event_append_news(struct listener *listener, struct wait_view *view,
     listener->revision = workflow->revision;
     listener->status = (int)workflow->status;
     listener->progress = workflow->progress;
+    listener->running = running;
 }
 
 /* On a thread of the HTTP server. The room's thread ends the stream. */
@@ -233,6 +244,7 @@ void ep_event_stream(struct api_call *call)
     bool known = listener->revision == full->workflow.revision;
     listener->status = known ? (int)full->workflow.status : -1;
     listener->progress = known ? full->workflow.progress : -1;
+    listener->running = known ? event_running(&full->workflow) : 0;
     listener->heartbeat_at = clock_monotonic_us() + event_heartbeat_us;
     listener->member.until = listener->heartbeat_at;
     if (wait_join(call->api->room, &listener->member, full->workflow.id, &err) < 0) {

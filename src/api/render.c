@@ -263,6 +263,7 @@ static void render_object(struct buffer *b, struct arena *a, const struct api *a
     render_text(b, "rating", workflow->rating);
     render_time(b, "delivered_at", workflow->delivered_at);
     render_completions(b, a, api, base, full);
+    render_json(b, "running_steps", workflow->running_json, "[]");
     render_name(b, "result");
     buffer_append_char(b, '[');
     render_result_items(b, a, api, base, workflow->id, workflow->result_json);

@@ -21,12 +21,12 @@ void fuse_plan(struct task *task)
     struct run *run = task->run;
     CLEANUP(arena) struct arena *a = arena_new();
     fuse_drop(task);
-    if (task->unfused || task->item_count != 1 || !run->steps[task->step].info.type->fuse_head)
+    if (task->unfused || task->item_count != 1 || !run->steps[task->step].info.type->fuse_begins)
         return;
     struct plan_outcome *outcomes = arena_array(a, run->step_count, sizeof(*outcomes));
     struct plan_view view = run_view(run, outcomes);
     struct plan_follower followers[PLAN_FOLLOWERS_MAX];
-    size_t count = plan_fuse(a, &view, task->step, followers);
+    size_t count = plan_fuse(a, &view, task->step, task->params, followers);
     if (count == 0)
         return;
     task->fuse = mem_alloc(sizeof(*task->fuse));
@@ -38,6 +38,22 @@ void fuse_plan(struct task *task)
             .local = local ? json_deep_copy(local) : json_object(),
         };
     }
+}
+
+void fuse_note(const struct task *task)
+{
+    CLEANUP(arena) struct arena *a = arena_new();
+    const struct run *run = task->run;
+    const char *names = "";
+    for (size_t i = 0; task->fuse && i < task->fuse->count; i++)
+        names = arena_printf(a, "%s%s%s", names, i ? ", " : "",
+                             run->steps[task->fuse->steps[i].step].info.id);
+    if (*names)
+        store_note_add(run->engine->settings.store, run->workflow.id,
+                       &(struct store_note){
+                           .step_id = run->steps[task->step].info.id,
+                           .level = "info",
+                           .text = arena_printf(a, "One pass makes this step and %s.", names)});
 }
 
 bool fuse_undo(struct task *task)

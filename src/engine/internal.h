@@ -170,7 +170,7 @@ void run_hold(struct run *run, const char *sha256);
 /* After a reference was given back; frees a run that is over. The run may be gone afterwards. */
 void run_unreference(struct run *run);
 void run_free(struct run *run);
-/* A task's fraction moved: shown to clients at most a few times a second, as a committed row. */
+/* A task's fraction moved: shown to clients a few times a second at most, and once at least, as a committed row. */
 void run_progress(struct run *run);
 
 void run_decide(struct run *run);
@@ -223,6 +223,8 @@ struct fuse {
 void fuse_plan(struct task *task);
 /* Forgets them. */
 void fuse_drop(struct task *task);
+/* Says in the workflow's log which they are. */
+void fuse_note(const struct task *task);
 /* The same for good, when an attempt failed with them: the fault may be theirs. False when there are none. */
 bool fuse_undo(struct task *task);
 /* Their results are blobs now, a list each. They become durable with the next transition. */

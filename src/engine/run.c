@@ -333,15 +333,45 @@ int run_compute_progress(const struct run *run)
     return percent > run->workflow.progress ? percent : run->workflow.progress;
 }
 
+static void run_add_running(json_t *list, const struct task *task, size_t step)
+{
+    json_array_append_new(list,
+                          json_pack("{s:s, s:i, s:s, s:f}", "id", task->run->steps[step].info.id,
+                                    "item", task->item, "status", "processing",
+                                    "progress_percentage", floor(task->fraction * 1000) / 10));
+}
+
+/* The steps that have been running for a moment, those in one pass each with the progress of the pass; NULL for none. */
+static const char *run_running(struct arena *a, const struct run *run)
+{
+    enum { MOMENT_US = 200 * 1000 };
+    CLEANUP(json) json_t *list = json_array();
+    int64_t since = clock_monotonic_us() - MOMENT_US;
+    for (size_t i = 0; i < run->step_count && !run->over; i++) {
+        for (int k = 0; k < run->steps[i].task_count; k++) {
+            const struct task *task = &run->steps[i].tasks[k];
+            if (task->running_since == 0 || task->running_since > since)
+                continue;
+            run_add_running(list, task, i);
+            for (size_t f = 0; task->fuse && f < task->fuse->count; f++)
+                run_add_running(list, task, task->fuse->steps[f].step);
+        }
+    }
+    return json_array_size(list) > 0 ? json_arena_text(a, list) : NULL;
+}
+
+/* A step that takes minutes moves the whole by less than a percent a second: it is told every second nevertheless. */
 void run_progress(struct run *run)
 {
-    enum { INTERVAL_US = 250 * 1000 };
+    enum { INTERVAL_US = 250 * 1000, STILL_US = 1000 * 1000 };
     int64_t now = clock_monotonic_us();
-    if (run->over || run->committing || run_compute_progress(run) == run->committed_progress)
+    if (run->over || run->committing)
         return;
-    if (now - run->progress_at < INTERVAL_US) {
-        if (run->progress_timer.at == 0)
-            timer_set(run->engine, &run->progress_timer, run->progress_at + INTERVAL_US);
+    bool moved = run_compute_progress(run) != run->committed_progress;
+    int64_t next = run->progress_at + (moved ? INTERVAL_US : STILL_US);
+    if (now < next) {
+        if (run->progress_timer.at == 0 || run->progress_timer.at > next)
+            timer_set(run->engine, &run->progress_timer, next);
         return;
     }
     run->progress_at = now;
@@ -459,6 +489,7 @@ static void run_commit(struct run *run, size_t dirty, size_t results)
         .used_credits = run->workflow.used_credits,
         .result_json = run->result_json,
         .error_json = run->error_json,
+        .running_json = run_running(a, run),
         .started_at = run->workflow.started_at,
         .finished_at = run->workflow.finished_at,
         .tasks = rows,

@@ -253,6 +253,7 @@ static void task_dispatch_to(struct task *task, struct pool_worker *worker)
     task->running_since = clock_monotonic_us();
     log_line(LOG_DEBUG, "a step starts", "workflow_id", task->run->workflow.id, "step_id",
              task->run->steps[task->step].info.id, NULL);
+    fuse_note(task);
     timer_set(engine, &task->timer, task->running_since + (int64_t)fuse_timeout_s(task) * 1000000);
 }
 

@@ -10,8 +10,7 @@
 #include <string.h>
 
 struct graph_input {
-    struct video_source *source; /* NULL for a still */
-    AVFrame *still;              /* until it is sent */
+    struct video_source *source;
     AVFilterContext *filter;
     bool ended;
 };
@@ -34,8 +33,6 @@ void graph_free(struct graph *graph)
 {
     if (!graph)
         return;
-    for (int i = 0; i < graph->input_count; i++)
-        av_frame_free(&graph->inputs[i].still);
     avfilter_graph_free(&graph->filters);
     av_frame_free(&graph->feed);
     free(graph);
@@ -48,30 +45,11 @@ int graph_add_source(struct graph *graph, struct video_source *source)
     return graph->input_count++;
 }
 
-int graph_add_mask(struct graph *graph, const struct picture *mask)
-{
-    assert(graph->input_count < GRAPH_INPUTS_MAX && mask->channels == 1);
-    AVFrame *still = av_frame_alloc();
-    if (!still)
-        abort();
-    still->format = AV_PIX_FMT_GRAY8;
-    still->width = mask->width;
-    still->height = mask->height;
-    if (av_frame_get_buffer(still, 0) < 0)
-        abort();
-    for (int y = 0; y < mask->height; y++)
-        memcpy(still->data[0] + (ptrdiff_t)y * still->linesize[0], picture_at(mask, 0, y),
-               (size_t)mask->width);
-    still->pts = 0;
-    graph->inputs[graph->input_count].still = still;
-    return graph->input_count++;
-}
-
 static int graph_make_buffer(struct graph *graph, struct graph_input *input, const char *name,
                              struct err *err)
 {
     const struct video_source *source = input->source;
-    bool is_sound = source && !source->is_video;
+    bool is_sound = !source->is_video;
     AVBufferSrcParameters *parameters = av_buffersrc_parameters_alloc();
     const AVFilter *filter = avfilter_get_by_name(is_sound ? "abuffer" : "buffer");
     input->filter = avfilter_graph_alloc_filter(graph->filters, filter, name);
@@ -82,10 +60,10 @@ static int graph_make_buffer(struct graph *graph, struct graph_input *input, con
         parameters->sample_rate = source->sample_rate;
         rc = av_channel_layout_copy(&parameters->ch_layout, &source->layout);
     } else if (rc == 0) {
-        parameters->format = source ? source->format : AV_PIX_FMT_GRAY8;
-        parameters->width = source ? source->coded_width : input->still->width;
-        parameters->height = source ? source->coded_height : input->still->height;
-        parameters->time_base = source ? source->stream->time_base : (AVRational){1, 1000};
+        parameters->format = source->format;
+        parameters->width = source->coded_width;
+        parameters->height = source->coded_height;
+        parameters->time_base = source->stream->time_base;
         parameters->sample_aspect_ratio = (AVRational){1, 1};
     }
     if (rc >= 0)
@@ -175,23 +153,16 @@ AVRational graph_time_base(const struct graph *graph, bool is_audio)
 /* Sends the next frame, or the end, into one input. */
 static int graph_feed(struct graph *graph, struct graph_input *input, struct err *err)
 {
-    int rc;
-    if (input->still) {
-        rc = av_buffersrc_add_frame(input->filter, input->still);
-        av_frame_free(&input->still);
+    int rc = video_source_frame(input->source, graph->feed, err);
+    if (rc < 0)
+        return rc;
+    if (rc == 0) {
+        input->ended = true;
+        rc = av_buffersrc_close(input->filter, input->source->next_pts, 0);
     } else {
-        rc = input->source ? video_source_frame(input->source, graph->feed, err) : 0;
-        if (rc < 0)
-            return rc;
-        if (rc == 0) {
-            input->ended = true;
-            int64_t end = input->source ? input->source->next_pts : 0;
-            rc = av_buffersrc_close(input->filter, end, 0);
-        } else {
-            if (input->source->is_video) /* turns and shapes are applied by the description */
-                graph->feed->sample_aspect_ratio = (AVRational){1, 1};
-            rc = av_buffersrc_add_frame(input->filter, graph->feed);
-        }
+        if (input->source->is_video) /* turns and shapes are applied by the description */
+            graph->feed->sample_aspect_ratio = (AVRational){1, 1};
+        rc = av_buffersrc_add_frame(input->filter, graph->feed);
     }
     return rc < 0 && rc != AVERROR_EOF ? video_file_fault(rc, "filtering", err) : 0;
 }

@@ -24,8 +24,6 @@ CLEANUP_DEFINE(graph, struct graph, graph_free);
 
 /* Return the number of the new input, from 0. Sources are read while the graph runs. */
 int graph_add_source(struct graph *graph, struct video_source *source);
-/* A still, one frame of one channel at time 0. */
-int graph_add_mask(struct graph *graph, const struct picture *mask);
 
 /* Builds it. */
 int graph_open(struct graph *graph, const char *description, bool has_video, bool has_audio,

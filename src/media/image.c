@@ -61,7 +61,30 @@ VipsImage *image_view(const struct picture *picture)
     return view;
 }
 
+static void on_eval(VipsImage *image, VipsProgress *progress, struct image_watch *watch)
+{
+    double fraction = (double)progress->npels / (double)(progress->tpels ? progress->tpels : 1);
+    if (!watch->stopped && !media_advance(watch->monitor, fraction < 1 ? fraction : 1)) {
+        watch->stopped = true;
+        vips_image_set_kill(image, TRUE);
+    }
+}
+
+void image_watch(VipsImage *image, struct image_watch *watch)
+{
+    if (!watch->monitor)
+        return;
+    vips_image_set_progress(image, TRUE);
+    g_signal_connect(image, "eval", G_CALLBACK(on_eval), watch);
+}
+
 int image_render(VipsImage *image, const char *path, struct picture **ret_picture, struct err *err)
+{
+    return image_render_watched(image, path, NULL, ret_picture, err);
+}
+
+int image_render_watched(VipsImage *image, const char *path, const struct media_monitor *monitor,
+                         struct picture **ret_picture, struct err *err)
 {
     struct picture *picture = picture_new(image->Xsize, image->Ysize, image->Bands);
     /* Row by row into the picture's own memory. */
@@ -69,18 +92,20 @@ int image_render(VipsImage *image, const char *path, struct picture **ret_pictur
     int rc = 0;
     size_t row = (size_t)picture->width * (size_t)picture->channels;
     enum { ROWS = 64 };
-    for (int y = 0; rc == 0 && y < picture->height; y += ROWS) {
+    bool goes_on = true;
+    for (int y = 0; rc == 0 && goes_on && y < picture->height; y += ROWS) {
         VipsRect area = {0, y, picture->width,
                          y + ROWS <= picture->height ? ROWS : picture->height - y};
         rc = vips_region_prepare(region, &area);
         for (int i = 0; rc == 0 && i < area.height; i++)
             memcpy(picture_at(picture, 0, y + i), VIPS_REGION_ADDR(region, 0, y + i), row);
+        goes_on = media_advance(monitor, (double)(y + area.height) / picture->height);
     }
     g_object_unref(region);
     g_object_unref(image);
-    if (rc != 0) {
+    if (rc != 0 || !goes_on) {
         picture_free(picture);
-        return image_fault(path, err);
+        return rc != 0 ? image_fault(path, err) : err_set_default(err, ERR_CANCELLED);
     }
     *ret_picture = picture;
     return 0;

@@ -30,6 +30,10 @@ int image_probe(int fd, const char *path, struct image_info *ret_info, struct er
  * that it still covers (`cover`) or just fits that box. 3 channels, or 4 when it has transparency. */
 int image_load(int fd, const char *path, int fit_width, int fit_height, bool cover,
                struct picture **ret_picture, struct err *err);
+/* The same, told of while it decodes. ERR_CANCELLED. */
+int image_load_watched(int fd, const char *path, int fit_width, int fit_height, bool cover,
+                       const struct media_monitor *monitor, struct picture **ret_picture,
+                       struct err *err);
 /* The same from memory (assets of the pack, parts of files). */
 int image_load_bytes(const void *bytes, size_t size, const char *path, struct picture **ret_picture,
                      struct err *err);
@@ -58,6 +62,9 @@ const char *image_format_content_type(enum image_format format);
  * metadata, same picture same bytes. JPEG flattens alpha onto white. */
 int image_save(const struct picture *picture, enum image_format format, int quality, int fd,
                struct err *err);
+/* The same, told of while it encodes. ERR_CANCELLED. */
+int image_save_watched(const struct picture *picture, enum image_format format, int quality, int fd,
+                       const struct media_monitor *monitor, struct err *err);
 /* The same into memory; caller frees. */
 int image_save_bytes(const struct picture *picture, enum image_format format, int quality,
                      void **ret_bytes, size_t *ret_size, struct err *err);

@@ -203,10 +203,25 @@ static VipsImage *open_shrunk(const char *type, const struct image_file *file, V
     return part ? image_scale(part, width, height) : NULL;
 }
 
+/* Turning reads columns, so the rows must lie in memory first. Takes over *image. */
+static int turn(VipsImage **image, struct image_watch *watch)
+{
+    image_watch(*image, watch);
+    VipsImage *memory = vips_image_copy_memory(*image);
+    g_object_unref(*image);
+    *image = memory;
+    if (!memory)
+        return -1;
+    vips_image_set_progress(memory, FALSE);
+    return apply(image, to_upright);
+}
+
 int image_file_decode(const struct image_file *file, const char *path, int fit_width,
-                      int fit_height, bool cover, struct picture **ret_picture, struct err *err)
+                      int fit_height, bool cover, const struct media_monitor *monitor,
+                      struct picture **ret_picture, struct err *err)
 {
     static const change changes[] = {to_srgb, to_bytes, to_bands};
+    struct image_watch watch = {.monitor = monitor};
     VipsImage *image = NULL;
     const char *type;
     int rc = open_checked(file, path, &image, &type, err);
@@ -220,19 +235,17 @@ int image_file_decode(const struct image_file *file, const char *path, int fit_w
     bool sound = image != NULL;
     for (size_t i = 0; sound && i < sizeof(changes) / sizeof(changes[0]); i++)
         sound = apply(&image, changes[i]) == 0;
-    /* Turning reads columns, so the rows must lie in memory first. */
-    if (sound && vips_image_get_orientation(image) > 1) {
-        VipsImage *memory = vips_image_copy_memory(image);
-        g_object_unref(image);
-        image = memory;
-        sound = memory && apply(&image, to_upright) == 0;
-    }
+    bool is_turning = sound && vips_image_get_orientation(image) > 1;
+    if (is_turning)
+        sound = turn(&image, &watch) == 0;
     if (!sound) {
         if (image)
             g_object_unref(image);
-        return image_fault(path, err);
+        rc = image_fault(path, err);
+        return watch.stopped ? err_set_default(err, ERR_CANCELLED) : rc;
     }
-    return image_render(image, path, ret_picture, err);
+    /* What lies in memory is soon turned. */
+    return image_render_watched(image, path, is_turning ? NULL : monitor, ret_picture, err);
 }
 
 bool image_file_is_plain_jpeg(const struct image_file *file, int *ret_width, int *ret_height)
@@ -276,11 +289,18 @@ int image_probe(int fd, const char *path, struct image_info *ret_info, struct er
 int image_load(int fd, const char *path, int fit_width, int fit_height, bool cover,
                struct picture **ret_picture, struct err *err)
 {
+    return image_load_watched(fd, path, fit_width, fit_height, cover, NULL, ret_picture, err);
+}
+
+int image_load_watched(int fd, const char *path, int fit_width, int fit_height, bool cover,
+                       const struct media_monitor *monitor, struct picture **ret_picture,
+                       struct err *err)
+{
     struct image_file file;
     int rc = image_file_read(fd, path, &file, err);
     if (rc < 0)
         return rc;
-    rc = image_file_decode(&file, path, fit_width, fit_height, cover, ret_picture, err);
+    rc = image_file_decode(&file, path, fit_width, fit_height, cover, monitor, ret_picture, err);
     image_file_free(&file);
     return rc;
 }
@@ -289,5 +309,5 @@ int image_load_bytes(const void *bytes, size_t size, const char *path, struct pi
                      struct err *err)
 {
     const struct image_file file = {bytes, size};
-    return image_file_decode(&file, path, 0, 0, false, ret_picture, err);
+    return image_file_decode(&file, path, 0, 0, false, NULL, ret_picture, err);
 }

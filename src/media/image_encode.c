@@ -103,10 +103,13 @@ static VipsImage *flattened(VipsImage *image)
     return flat;
 }
 
-int image_save_bytes(const struct picture *picture, enum image_format format, int quality,
-                     void **ret_bytes, size_t *ret_size, struct err *err)
+static int save_bytes(const struct picture *picture, enum image_format format, int quality,
+                      const struct media_monitor *monitor, void **ret_bytes, size_t *ret_size,
+                      struct err *err)
 {
+    struct image_watch watch = {.monitor = monitor};
     VipsImage *image = image_view(picture);
+    image_watch(image, &watch);
     void *bytes = NULL;
     int rc;
     if (format == IMAGE_JPEG && picture->channels == 4)
@@ -123,11 +126,19 @@ int image_save_bytes(const struct picture *picture, enum image_format format, in
     g_object_unref(image);
     if (rc != 0) {
         vips_error_clear();
-        return err_set(err, ERR_INTERNAL, NULL, "The picture could not be encoded.");
+        return watch.stopped
+                   ? err_set_default(err, ERR_CANCELLED)
+                   : err_set(err, ERR_INTERNAL, NULL, "The picture could not be encoded.");
     }
     *ret_bytes = image_mark(bytes, ret_size, format, picture->channels > 1);
     g_free(bytes);
     return 0;
+}
+
+int image_save_bytes(const struct picture *picture, enum image_format format, int quality,
+                     void **ret_bytes, size_t *ret_size, struct err *err)
+{
+    return save_bytes(picture, format, quality, NULL, ret_bytes, ret_size, err);
 }
 
 int image_write(const void *bytes, size_t size, int fd, struct err *err)
@@ -147,8 +158,14 @@ int image_write(const void *bytes, size_t size, int fd, struct err *err)
 int image_save(const struct picture *picture, enum image_format format, int quality, int fd,
                struct err *err)
 {
+    return image_save_watched(picture, format, quality, fd, NULL, err);
+}
+
+int image_save_watched(const struct picture *picture, enum image_format format, int quality, int fd,
+                       const struct media_monitor *monitor, struct err *err)
+{
     CLEANUP(free) void *bytes = NULL;
     size_t size;
-    int rc = image_save_bytes(picture, format, quality, &bytes, &size, err);
+    int rc = save_bytes(picture, format, quality, monitor, &bytes, &size, err);
     return rc < 0 ? rc : image_write(bytes, size, fd, err);
 }

@@ -42,14 +42,23 @@ struct video_result {
     int64_t duration_ms;
 };
 
-/* A picture over a video. */
+/* A video that is shown within another one: cropped to its place, gone after its last picture. */
+struct video_moving {
+    struct video_input input; /* stays the caller's until the pass has ended */
+    int width, height;        /* even */
+    /* one channel of width x height, 255 opaque; NULL: all of it is seen */
+    const struct picture *mask;
+};
+
+/* A picture over a video, or another video. */
 struct video_logo {
-    const struct picture *rgba; /* in its final size */
+    const struct picture *rgba; /* in its final size; NULL: `moving` instead */
     int x, y; /* left upper corner in pixels of the video, rounded down to even; may lie partly
                  outside */
-    double opacity; /* 0..1 */
-    double start_s; /* seen from here */
-    double end_s;   /* until before this; 0: to the end */
+    double opacity;                    /* 0..1 */
+    double start_s;                    /* seen from here */
+    double end_s;                      /* until before this; 0: to the end */
+    const struct video_moving *moving; /* even place within the video, opaque, to its end; NULL */
 };
 
 /* What is drawn over the finished pictures of a pass, one after the other. All zero: nothing. */
@@ -57,6 +66,14 @@ enum { VIDEO_MARKS_MAX = 8 };
 struct video_marks {
     const struct video_logo *logos;
     size_t count; /* at most VIDEO_MARKS_MAX */
+};
+
+/* For passes that find out themselves what they make: asked once for what is drawn over it, when size and length are known.
+ * `marks` NULL: nothing is. */
+struct video_painter {
+    int (*marks)(void *context, const struct video_info *info, struct video_marks *ret_marks,
+                 struct err *err);
+    void *context;
 };
 
 /* --- reading frames --- */
@@ -84,8 +101,8 @@ int video_overlay(const struct video_input *input, const struct video_marks *mar
                   struct err *err);
 
 struct video_publish_settings {
-    const struct video_logo *logo; /* NULL */
-    const char *title;             /* NULL */
+    struct video_marks marks;
+    const char *title; /* NULL */
     bool poster;
 };
 
@@ -104,6 +121,7 @@ struct video_grid_settings {
     bool contain; /* black bars instead of cropping */
     bool longest; /* shorter videos hold their last picture; else the shortest ends it */
     enum video_grid_audio audio;
+    struct video_painter painter;
 };
 
 /* Cells row by row; fewer inputs than cells leave black. Cell shape is the first video's; the whole
@@ -118,19 +136,15 @@ enum video_inset_audio { VIDEO_INSET_AUDIO_BASE, VIDEO_INSET_AUDIO_OVERLAY, VIDE
 
 /* A video within another one. */
 struct video_inset_settings {
-    struct video_marks marks;
-    int x, y, width, height; /* even; within the base */
-    /* one channel of width x height, 255 opaque; NULL: all of it is seen */
-    const struct picture *mask;
-    double start_s; /* the inset begins here */
-    bool shortest;  /* the end of the inset ends the result, if it comes before that of the base */
+    struct video_marks marks; /* the inset first */
+    bool shortest; /* the end of the inset ends the result, if it comes before that of the base */
+    bool drawn; /* the base's pictures show the inset already: they are copied, the sound is made */
     enum video_inset_audio audio;
 };
 
-/* The base's sound is copied when nothing has to change. The inset is cropped to its place and leaves with its last picture. */
-int video_inset(const struct video_input *base, const struct video_input *inset,
-                const struct video_inset_settings *settings, int fd_out,
-                const struct media_monitor *monitor, struct video_result *ret_result,
+/* The base's sound is copied when nothing has to change. */
+int video_inset(const struct video_input *base, const struct video_inset_settings *settings,
+                int fd_out, const struct media_monitor *monitor, struct video_result *ret_result,
                 struct err *err);
 
 enum video_merge_mode {
@@ -146,6 +160,7 @@ struct video_merge_settings {
     double volume;      /* of the new sound, 0 to 4 */
     double fade_s;      /* the new sound comes and goes over this time */
     bool keep_original; /* the video's own sound is mixed with it */
+    struct video_painter painter;
 };
 
 /* Gives a video another sound; of `audio` any sound file, or the sound of a video. Streams are copied when nothing has to change. */

@@ -16,6 +16,7 @@ struct video_grid {
     int64_t duration_us;
     struct graph *graph;
     struct video_sink *sink;
+    struct video_marks marks;
 };
 
 static void cleanup_video_grid(struct video_grid *grid)
@@ -108,6 +109,13 @@ static void video_grid_append_picture(struct video_grid *grid, struct buffer *te
                   grid->height);
 }
 
+/* Of the result: whole pictures. */
+static double video_grid_seconds(const struct video_grid *grid)
+{
+    double rate = av_q2d(grid->rate);
+    return fmax(1, round((double)grid->duration_us / 1e6 * rate)) / rate;
+}
+
 /* Exactly as long as the pictures. */
 static void video_grid_append_sound(struct video_grid *grid, struct buffer *text)
 {
@@ -122,10 +130,19 @@ static void video_grid_append_sound(struct video_grid *grid, struct buffer *text
     if (grid->sound_count > 1)
         buffer_printf(text, "amix=inputs=%zu:duration=longest:normalize=0," GRAPH_LIMITER ",",
                       grid->sound_count);
-    double seconds =
-        round((double)grid->duration_us / 1e6 * av_q2d(grid->rate)) / av_q2d(grid->rate);
-    buffer_printf(text, "apad,atrim=end=%.6f", seconds);
+    buffer_printf(text, "apad,atrim=end=%.6f", video_grid_seconds(grid));
     graph_append_sound_end(text);
+}
+
+static int video_grid_ask(struct video_grid *grid, struct err *err)
+{
+    const struct video_painter *painter = &grid->settings->painter;
+    const struct video_info info = {
+        .width = grid->width,
+        .height = grid->height,
+        .duration_ms = llrint(video_grid_seconds(grid) * 1000),
+    };
+    return painter->marks ? painter->marks(painter->context, &info, &grid->marks, err) : 0;
 }
 
 static int video_grid_run(struct video_grid *grid, int fd_out, const struct media_monitor *monitor,
@@ -136,6 +153,7 @@ static int video_grid_run(struct video_grid *grid, int fd_out, const struct medi
         .height = grid->height,
         .rate = grid->rate,
         .audio = grid->sound_count > 0,
+        .marks = grid->marks,
     };
     int rc = video_sink_new(fd_out, &settings, &grid->sink, err);
     if (rc < 0)
@@ -164,6 +182,8 @@ int video_grid(const struct video_input *inputs, size_t input_count,
     int rc = video_grid_open(&grid, inputs, input_count, err);
     if (rc == 0)
         rc = video_grid_measure(&grid, err);
+    if (rc == 0)
+        rc = video_grid_ask(&grid, err);
     if (rc < 0)
         return rc;
     video_grid_append_picture(&grid, &text);

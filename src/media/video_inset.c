@@ -5,7 +5,6 @@
 struct video_inset {
     const struct video_inset_settings *settings;
     struct video_pass pass;     /* of the base */
-    struct video_source *inset; /* pictures */
     struct video_source *sound; /* of the inset; NULL */
     int64_t duration_us;
 };
@@ -13,7 +12,6 @@ struct video_inset {
 static void cleanup_video_inset(struct video_inset *inset)
 {
     video_pass_finish(&inset->pass);
-    video_source_free(inset->inset);
     video_source_free(inset->sound);
 }
 
@@ -33,21 +31,36 @@ static int video_inset_open_base_sound(struct video_inset *inset, const struct v
                              VIDEO_SOURCE_FRAMES, &pass->sound, err);
 }
 
+static int video_inset_open_base(struct video_inset *inset, const struct video_input *base,
+                                 struct err *err)
+{
+    struct video_pass *pass = &inset->pass;
+    int rc = inset->settings->drawn ? video_source_open(base->fd, base->path, AVMEDIA_TYPE_VIDEO,
+                                                        VIDEO_SOURCE_VIDEO_FILES,
+                                                        VIDEO_SOURCE_PACKETS, &pass->video, err)
+                                    : video_pass_decode_picture(pass, base->fd, base->path, err);
+    if (rc == 0 && inset->settings->drawn)
+        pass->copied_video = pass->video;
+    return rc;
+}
+
 static int video_inset_open(struct video_inset *inset, const struct video_input *base,
-                            const struct video_input *over, struct err *err)
+                            struct err *err)
 {
     const struct video_inset_settings *settings = inset->settings;
-    int rc = video_source_open(base->fd, base->path, AVMEDIA_TYPE_VIDEO, VIDEO_SOURCE_VIDEO_FILES,
-                               VIDEO_SOURCE_FRAMES, &inset->pass.video, err);
+    const struct video_logo *logo = &settings->marks.logos[0];
+    const struct video_input *over = &logo->moving->input;
+    struct video_source *facts CLEANUP(video_source) = NULL;
+    int rc = video_inset_open_base(inset, base, err);
     if (rc == 0)
         rc = video_source_open(over->fd, over->path, AVMEDIA_TYPE_VIDEO, VIDEO_SOURCE_VIDEO_FILES,
-                               VIDEO_SOURCE_FRAMES, &inset->inset, err);
+                               VIDEO_SOURCE_PACKETS, &facts, err);
     if (rc == 0 && settings->audio != VIDEO_INSET_AUDIO_BASE)
         rc = video_source_open(over->fd, over->path, AVMEDIA_TYPE_AUDIO, VIDEO_SOURCE_VIDEO_FILES,
                                VIDEO_SOURCE_FRAMES, &inset->sound, err);
     if (rc < 0)
         return rc;
-    int64_t over_ends = inset->inset->duration_us + llrint(settings->start_s * 1e6);
+    int64_t over_ends = facts->duration_us + llrint(logo->start_s * 1e6);
     inset->duration_us = inset->pass.video->duration_us;
     if (settings->shortest && over_ends < inset->duration_us)
         inset->duration_us = over_ends;
@@ -59,21 +72,10 @@ static int video_inset_open(struct video_inset *inset, const struct video_input 
 static void video_inset_append_picture(struct video_inset *inset, double seconds,
                                        struct buffer *text)
 {
-    const struct video_inset_settings *settings = inset->settings;
-    struct graph *graph = inset->pass.graph;
     const struct video_source *base = inset->pass.video;
-    buffer_printf(text, "[in%d]", graph_add_source(graph, inset->pass.video));
+    buffer_printf(text, "[in%d]", graph_add_source(inset->pass.graph, inset->pass.video));
     graph_append_picture(text, base, base->rate);
-    buffer_printf(text, "[base];[in%d]", graph_add_source(graph, inset->inset));
-    graph_append_picture_in(text, inset->inset, base->rate, settings->width, settings->height,
-                            GRAPH_FIT_COVER);
-    if (settings->mask)
-        buffer_printf(text, "[inset];[inset][in%d]alphamerge,format=yuva420p",
-                      graph_add_mask(graph, settings->mask));
-    buffer_printf(text,
-                  ",setpts=PTS+%.6f/TB[over];[base][over]overlay=x=%d:y=%d:format=yuv420:"
-                  "eof_action=pass,trim=end=%.6f,format=yuv420p[video]",
-                  settings->start_s, settings->x, settings->y, seconds);
+    buffer_printf(text, ",trim=end=%.6f,format=yuv420p[video]", seconds);
 }
 
 /* Exactly as long as the pictures. */
@@ -82,15 +84,15 @@ static void video_inset_append_sound(struct video_inset *inset, double seconds, 
     struct graph *graph = inset->pass.graph;
     struct video_source *own = inset->pass.sound, *over = inset->sound;
     if (own) {
-        buffer_printf(text, ";[in%d]", graph_add_source(graph, own));
+        buffer_printf(text, "%s[in%d]", text->size ? ";" : "", graph_add_source(graph, own));
         graph_append_sound(text, own);
         buffer_append_text(text, over ? "[own]" : "");
     }
     if (over) {
-        buffer_printf(text, ";[in%d]", graph_add_source(graph, over));
+        buffer_printf(text, "%s[in%d]", text->size ? ";" : "", graph_add_source(graph, over));
         graph_append_sound(text, over);
         buffer_printf(text, ",adelay=%lld:all=1",
-                      (long long)llrint(inset->settings->start_s * 1000));
+                      (long long)llrint(inset->settings->marks.logos[0].start_s * 1000));
     }
     if (own && over)
         buffer_append_text(
@@ -104,12 +106,15 @@ static int video_inset_open_graph(struct video_inset *inset, struct err *err)
     struct buffer text CLEANUP(buffer) = {0};
     double rate = av_q2d(inset->pass.video->rate);
     double seconds = fmax(1, round((double)inset->duration_us / 1e6 * rate)) / rate;
-    bool has_sound = inset->pass.sound || inset->sound;
+    bool has_sound = inset->pass.sound || inset->sound, is_drawn = inset->settings->drawn;
+    if (is_drawn && !has_sound)
+        return 0;
     inset->pass.graph = graph_new();
-    video_inset_append_picture(inset, seconds, &text);
+    if (!is_drawn)
+        video_inset_append_picture(inset, seconds, &text);
     if (has_sound)
         video_inset_append_sound(inset, seconds, &text);
-    return graph_open(inset->pass.graph, text.bytes, true, has_sound, err);
+    return graph_open(inset->pass.graph, text.bytes, !is_drawn, has_sound, err);
 }
 
 static int video_inset_run(struct video_inset *inset, int fd_out,
@@ -117,7 +122,7 @@ static int video_inset_run(struct video_inset *inset, int fd_out,
 {
     struct video_pass *pass = &inset->pass;
     const struct video_sink_settings sink = {
-        .marks = inset->settings->marks,
+        .marks = inset->settings->drawn ? (struct video_marks){0} : inset->settings->marks,
         .audio = pass->sound || inset->sound,
     };
     const struct graph_run run = {
@@ -129,13 +134,12 @@ static int video_inset_run(struct video_inset *inset, int fd_out,
     return rc < 0 ? rc : video_pass_run(pass, run, err);
 }
 
-int video_inset(const struct video_input *base, const struct video_input *inset,
-                const struct video_inset_settings *settings, int fd_out,
-                const struct media_monitor *monitor, struct video_result *ret_result,
+int video_inset(const struct video_input *base, const struct video_inset_settings *settings,
+                int fd_out, const struct media_monitor *monitor, struct video_result *ret_result,
                 struct err *err)
 {
     struct video_inset work CLEANUP(video_inset) = {.settings = settings};
-    int rc = video_inset_open(&work, base, inset, err);
+    int rc = video_inset_open(&work, base, err);
     if (rc == 0)
         rc = video_inset_open_graph(&work, err);
     if (rc == 0)

@@ -21,6 +21,7 @@ struct video_merge {
     double seconds;           /* of the result: whole frames */
     double slower;            /* the pictures' times by this */
     bool picture_stays;
+    struct video_marks marks;
 };
 
 static void cleanup_video_merge(struct video_merge *merge)
@@ -68,6 +69,21 @@ static int video_merge_measure(struct video_merge *merge, const char *path, stru
     return 0;
 }
 
+/* What is drawn over the pictures, which then cannot stay as they are coded. */
+static int video_merge_ask(struct video_merge *merge, struct err *err)
+{
+    const struct video_painter *painter = &merge->settings->painter;
+    const struct video_info info = {
+        .width = merge->pass.video->width,
+        .height = merge->pass.video->height,
+        .duration_ms = llrint(merge->seconds * 1000),
+    };
+    int rc = painter->marks ? painter->marks(painter->context, &info, &merge->marks, err) : 0;
+    if (merge->marks.count > 0)
+        merge->picture_stays = false;
+    return rc;
+}
+
 /* Whether the new sound can go as it is: it is one that MP4 holds and as long as the result, or longer and cut between packets. */
 static bool video_merge_sound_stays(const struct video_merge *merge)
 {
@@ -96,6 +112,8 @@ static int video_merge_open(struct video_merge *merge, const struct video_input 
                                VIDEO_SOURCE_FRAMES, &merge->own, err);
     if (rc == 0)
         rc = video_merge_measure(merge, audio->path, err);
+    if (rc == 0)
+        rc = video_merge_ask(merge, err);
     if (rc == 0 && merge->picture_stays)
         pass->copied_video = pass->video;
     else if (rc == 0 && !decoded)
@@ -177,7 +195,7 @@ static int video_merge_run(struct video_merge *merge, int fd_out,
                            const struct media_monitor *monitor, struct err *err)
 {
     struct video_pass *pass = &merge->pass;
-    const struct video_sink_settings sink = {.audio = pass->sound != NULL};
+    const struct video_sink_settings sink = {.marks = merge->marks, .audio = pass->sound != NULL};
     const struct graph_run run = {
         .duration_us = llrint(merge->seconds * 1e6),
         .monitor = monitor,

@@ -76,7 +76,7 @@ static int video_publish_open(struct video_pass *pass, int fd, const char *path,
 {
     int rc = video_source_open(fd, path, AVMEDIA_TYPE_VIDEO, VIDEO_SOURCE_VIDEO_FILES,
                                VIDEO_SOURCE_PACKETS, &pass->video, err);
-    if (rc == 0 && !settings->logo && video_publish_can_copy_picture(pass->video))
+    if (rc == 0 && settings->marks.count == 0 && video_publish_can_copy_picture(pass->video))
         pass->copied_video = pass->video;
     else if (rc == 0)
         rc = video_pass_decode_picture(pass, fd, path, err);
@@ -100,7 +100,7 @@ static int video_publish_open_sink(struct video_pass *pass, int fd,
     return video_pass_open_sink(pass, fd,
                                 (struct video_sink_settings){
                                     .title = publish->title,
-                                    .marks = {publish->logo, publish->logo != NULL},
+                                    .marks = publish->marks,
                                     .audio = pass->sound != NULL,
                                     .copy_video.parameters = tagger ? tagger->par_out : NULL,
                                 },

@@ -1,6 +1,7 @@
 #include "media/video_sink.h"
 
 #include "media/video_blend.h"
+#include "media/video_moving.h"
 
 #include "base/arena.h"
 #include <assert.h>
@@ -34,6 +35,12 @@ struct video_sink_stream {
     int64_t last_dts; /* copied; in the stream's time base */
 };
 
+/* One of the two. */
+struct video_sink_mark {
+    struct video_blend *blend;
+    struct video_moving_mark *moving;
+};
+
 struct video_sink {
     AVFormatContext *muxer;
     AVPacket *packet;
@@ -42,7 +49,7 @@ struct video_sink {
     bool first_video_packet;
     double crf, bits_per_frame; /* the bound */
     double bits_ahead;
-    struct video_blend *marks[VIDEO_MARKS_MAX];
+    struct video_sink_mark marks[VIDEO_MARKS_MAX];
     size_t mark_count;
 };
 
@@ -215,6 +222,22 @@ struct video_sink_copy video_sink_copy(const struct video_source *source)
                                     source->path};
 }
 
+static int video_sink_open_marks(struct video_sink *sink,
+                                 const struct video_sink_settings *settings, struct err *err)
+{
+    int rc = 0;
+    assert(settings->marks.count <= VIDEO_MARKS_MAX);
+    for (size_t i = 0; rc == 0 && i < settings->marks.count; i++) {
+        const struct video_logo *logo = &settings->marks.logos[i];
+        struct video_sink_mark *mark = &sink->marks[sink->mark_count++];
+        if (logo->moving)
+            rc = video_moving_new(logo, settings->rate, &mark->moving, err);
+        else
+            mark->blend = video_blend_new(logo, settings->width, settings->height);
+    }
+    return rc;
+}
+
 int video_sink_new(int fd, const struct video_sink_settings *settings, struct video_sink **ret_sink,
                    struct err *err)
 {
@@ -225,13 +248,11 @@ int video_sink_new(int fd, const struct video_sink_settings *settings, struct vi
     struct video_sink *sink = mem_alloc(sizeof(*sink));
     sink->fd = fd;
     sink->first_video_packet = true;
-    assert(settings->marks.count <= VIDEO_MARKS_MAX);
-    for (size_t i = 0; i < settings->marks.count; i++)
-        sink->marks[sink->mark_count++] =
-            video_blend_new(&settings->marks.logos[i], settings->width, settings->height);
     sink->packet = av_packet_alloc();
-    int rc = sink->packet ? video_sink_start(sink, settings, err)
+    int rc = sink->packet ? video_sink_open_marks(sink, settings, err)
                           : video_file_fault(AVERROR(ENOMEM), "starting the MP4 file", err);
+    if (rc == 0)
+        rc = video_sink_start(sink, settings, err);
     if (rc < 0)
         video_sink_free(sink);
     else
@@ -341,9 +362,13 @@ int video_sink_mark(struct video_sink *sink, AVFrame *frame, struct err *err)
     if (rc < 0)
         return video_file_fault(rc, "drawing over a frame", err);
     double seconds = (double)frame->pts / av_q2d(sink->video.encoder->framerate);
-    for (size_t i = 0; i < sink->mark_count; i++)
-        video_blend_draw(sink->marks[i], frame, seconds);
-    return 0;
+    for (size_t i = 0; rc == 0 && i < sink->mark_count; i++) {
+        if (sink->marks[i].moving)
+            rc = video_moving_draw(sink->marks[i].moving, frame, err);
+        else
+            video_blend_draw(sink->marks[i].blend, frame, seconds);
+    }
+    return rc;
 }
 
 int video_sink_video(struct video_sink *sink, AVFrame *frame, struct err *err)
@@ -395,8 +420,10 @@ void video_sink_free(struct video_sink *sink)
 {
     if (!sink)
         return;
-    for (size_t i = 0; i < sink->mark_count; i++)
-        video_blend_free(sink->marks[i]);
+    for (size_t i = 0; i < sink->mark_count; i++) {
+        video_blend_free(sink->marks[i].blend);
+        video_moving_free(sink->marks[i].moving);
+    }
     avcodec_free_context(&sink->video.encoder);
     avcodec_free_context(&sink->audio.encoder);
     av_packet_free(&sink->packet);

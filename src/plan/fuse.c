@@ -71,12 +71,14 @@ static const json_t *fuse_call(struct arena *a, struct plan_view *view,
         calls[variant] = json_array_get(decision.runs, 0);
     }
     const char *taken = json_member_string(json_object_get(calls[0], "params"), input);
+    const struct step_type *type = view->template->steps[user].type;
     bool fits = json_equal(calls[0], calls[1]) && taken && strcmp(taken, fuse_address) == 0 &&
-                fuse_count(calls[0]) == 1;
+                fuse_count(calls[0]) == 1 &&
+                (!type->fuse_follows || type->fuse_follows(json_object_get(calls[0], "params")));
     return fits ? calls[0] : NULL;
 }
 
-size_t plan_fuse(struct arena *a, const struct plan_view *view, size_t index,
+size_t plan_fuse(struct arena *a, const struct plan_view *view, size_t index, const json_t *params,
                  struct plan_follower ret_followers[PLAN_FOLLOWERS_MAX])
 {
     const struct plan_template *t = view->template;
@@ -85,8 +87,10 @@ size_t plan_fuse(struct arena *a, const struct plan_view *view, size_t index,
     memcpy(outcomes, view->outcomes, t->step_count * sizeof(*outcomes));
     as_if.outcomes = outcomes;
     size_t count = 0;
-    while (count < PLAN_FOLLOWERS_MAX && t->steps[index].type->fuse_head &&
-           !t->steps[index].for_each && !fuse_is_output(t, index)) {
+    const struct step_type *head = t->steps[index].type;
+    if (!head->fuse_begins || !head->fuse_begins(params))
+        return 0;
+    while (count < PLAN_FOLLOWERS_MAX && !t->steps[index].for_each && !fuse_is_output(t, index)) {
         int user = fuse_only_user(t, index);
         if (user < 0 || !t->steps[user].type->fuse_input || t->steps[user].for_each ||
             outcomes[user].state != PLAN_STEP_PENDING)
@@ -94,11 +98,11 @@ size_t plan_fuse(struct arena *a, const struct plan_view *view, size_t index,
         const json_t *call = fuse_call(a, &as_if, outcomes, index, (size_t)user);
         if (!call)
             break;
-        json_t *params = json_copy(json_object_get(call, "params"));
-        arena_defer(a, (void (*)(void *))json_decref, params);
-        json_object_set_new(params, t->steps[user].type->fuse_input, json_null());
+        json_t *given = json_copy(json_object_get(call, "params"));
+        arena_defer(a, (void (*)(void *))json_decref, given);
+        json_object_set_new(given, t->steps[user].type->fuse_input, json_null());
         ret_followers[count++] =
-            (struct plan_follower){(size_t)user, params, json_object_get(call, "local")};
+            (struct plan_follower){(size_t)user, given, json_object_get(call, "local")};
         index = (size_t)user;
     }
     return count;

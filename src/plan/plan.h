@@ -204,10 +204,10 @@ struct plan_follower {
 
 enum { PLAN_FOLLOWERS_MAX = 6 };
 
-/* The chain of steps behind `index`, which is about to make a video in its one run, that can be made in one pass with it: each of
- * them takes the video of the one before it and nothing else from there, nobody besides takes anything of that one, and only the last
+/* The chain of steps behind `index`, which is about to make a video in its one run with `params`, that can be made in one pass with
+ * it: each of them takes the video of the one before it and nothing else from there, nobody besides takes anything of that one, and only the last
  * is an output. What they are to do is decided already. Returns how many. */
-size_t plan_fuse(struct arena *a, const struct plan_view *view, size_t index,
+size_t plan_fuse(struct arena *a, const struct plan_view *view, size_t index, const json_t *params,
                  struct plan_follower ret_followers[PLAN_FOLLOWERS_MAX]);
 
 /* The active outputs when every step is decided: an array (owned by the arena) of the result objects in output

@@ -60,7 +60,8 @@ size_t step_run_inputs(const struct step_run *run, const char *name,
 
 int step_run_progress(struct step_run *run, double fraction, struct err *err)
 {
-    run->host.progress(run->host.context, fraction);
+    double length = run->progress_to > 0 ? run->progress_to - run->progress_from : 1;
+    run->host.progress(run->host.context, run->progress_from + length * fraction);
     if (run->host.cancelled(run->host.context))
         return err_set_default(err, ERR_CANCELLED);
     return 0;
@@ -69,6 +70,12 @@ int step_run_progress(struct step_run *run, double fraction, struct err *err)
 bool step_run_advance(void *run, double fraction)
 {
     return step_run_progress(run, fraction, NULL) == 0;
+}
+
+bool step_part_advance(void *part, double fraction)
+{
+    const struct step_part *of = part;
+    return step_run_progress(of->run, of->from + of->length * fraction, NULL) == 0;
 }
 
 int step_run_open_output(struct step_run *run, int *ret_fd, struct err *err)

@@ -25,6 +25,18 @@ const struct step_type *step_type_find(const char *name)
     return NULL;
 }
 
+bool step_fuse_always(const json_t *params)
+{
+    (void)params;
+    return true;
+}
+
+bool step_fuse_of_video(const json_t *params)
+{
+    const json_t *video = json_object_get(params, "video_url");
+    return video && !json_is_null(video);
+}
+
 const struct step_param *step_param_find(const struct step_type *type, const char *name)
 {
     for (size_t i = 0; i < type->param_count; i++) {

@@ -100,6 +100,7 @@ struct step_fuse;
 struct step_run {
     /* the step that is run in the same pass, on the video of this one; NULL */
     struct step_run *next;
+    double progress_from, progress_to; /* its part of the job's progress; both 0: all of it */
     struct arena *arena;
     const struct step_type *type;
     const json_t *
@@ -126,11 +127,14 @@ struct step_type {
     int credits;     /* price hint for a template without prices */
     double weight;   /* share of progress; 1.0 is about a second of work */
     int timeout_s;   /* default time limit of one attempt */
-    /* Fusion. `fuse_head`: it encodes a video and draws what its followers want over it (see step/fuse.h).
-     * `fuse_input`: it can be such a follower, of the step whose video is this parameter; NULL: it cannot. One that has no
-     * `fuse_head` is the last of a chain. `fuse` is NULL in the server. */
-    bool fuse_head;
+    /* Fusion (see step/fuse.h), decided from completed parameters.
+     * `fuse_begins`: whether it encodes a video and draws what its followers want over it; NULL: never.
+     * `fuse_input`: the parameter that takes the video of the step before it, when it can be such a follower; NULL: it cannot.
+     * `fuse_follows`: whether it leaves size, count and times of the pictures, so that it is one; NULL: always.
+     * `fuse` is NULL in the server. */
+    bool (*fuse_begins)(const json_t *params);
     const char *fuse_input;
+    bool (*fuse_follows)(const json_t *params);
     const struct step_fuse *fuse;
     /* Fills outputs; 0 or a negative error. NULL in the server. */
     int (*run)(struct step_run *run, struct err *err);
@@ -151,6 +155,9 @@ extern const size_t step_type_count;
 
 /* NULL when there is none. */
 const struct step_type *step_type_find(const char *name);
+/* For `fuse_begins`: any parameters; those that hold a `video_url`. */
+bool step_fuse_always(const json_t *params);
+bool step_fuse_of_video(const json_t *params);
 const struct step_param *step_param_find(const struct step_type *type, const char *name);
 bool step_param_is_media(enum step_param_type type);      /* one reference or several */
 bool step_param_is_media_list(enum step_param_type type); /* an array of references */
@@ -175,6 +182,9 @@ json_t *step_params_complete(const struct step_type *type, const json_t *params)
  * the jail closes and before other threads start. */
 int step_process_init(struct err *err);
 
+/* Parts of the job's progress for the head of a chain and what its followers do behind it; before the head runs. */
+void step_fuse_share(struct step_run *head);
+
 /* --- for the run functions (worker side) ------------------------------------------------------- */
 
 const char *step_run_text(const struct step_run *run, const char *name); /* NULL when null */
@@ -191,6 +201,12 @@ size_t step_run_inputs(const struct step_run *run, const char *name,
 int step_run_progress(struct step_run *run, double fraction, struct err *err);
 /* The same for a struct media_monitor, whose context is the run. */
 bool step_run_advance(void *run, double fraction);
+/* A part of the run for work that reports 0..1, and its struct media_monitor's function, whose context is the part. */
+struct step_part {
+    struct step_run *run;
+    double from, length;
+};
+bool step_part_advance(void *part, double fraction);
 int step_run_open_output(struct step_run *run, int *ret_fd, struct err *err);
 /* Takes over `fd`. */
 void step_run_add_file(struct step_run *run, int fd, const char *content_type, int width,

@@ -58,6 +58,7 @@ static const struct step_param params[] = {
 #include "media/image.h"
 #include "media/look.h"
 #include "step/fuse.h"
+#include "step/still.h"
 
 #include <math.h>
 #include <string.h>
@@ -68,17 +69,6 @@ static const struct step_param params[] = {
 #define PHOTO_ROOM 1.15
 /* Of the move, where what opens up behind somebody was never seen. */
 #define STRENGTH_INVENTED 0.65f
-
-struct share {
-    struct step_run *run;
-    double from, share;
-};
-
-static bool advance(void *context, double fraction)
-{
-    const struct share *share = context;
-    return step_run_progress(share->run, share->from + fraction * share->share, NULL) == 0;
-}
 
 /* The given shape, else the one of the table that is nearest to the picture's. */
 static int choose_size(const struct step_run *run, const struct step_input *input, int *ret_width,
@@ -120,20 +110,24 @@ static struct layers *read_layers(const struct step_input *input, int width, int
     return layers;
 }
 
-static int open_layers(struct step_run *run, const struct step_input *input, int width, int height,
-                       const struct media_monitor *monitor, struct layers **ret_layers,
-                       struct err *err)
+/* It is that part of the run. */
+static int open_layers(struct step_part part, const struct step_input *input, int width, int height,
+                       struct layers **ret_layers, struct err *err)
 {
+    struct step_run *run = part.run;
+    struct step_part cut = {run, part.from + part.length / 2, part.length / 2};
+    const struct media_monitor monitor = {&cut, step_part_advance};
+    part.length /= 2;
     *ret_layers = read_layers(input, width, height);
     if (*ret_layers)
         return 0;
     const struct media_assets assets = {run, step_run_asset};
     struct picture *photo = NULL;
     struct portrait *portrait CLEANUP(portrait) = NULL;
-    int rc = image_load(input->fd, input->path, (int)(width * PHOTO_ROOM),
-                        (int)(height * PHOTO_ROOM), true, &photo, err);
+    int rc = step_still_load(part, input, (int)(width * PHOTO_ROOM), (int)(height * PHOTO_ROOM),
+                             true, &photo, err);
     if (rc == 0)
-        rc = portrait_open(photo, &assets, monitor, &portrait, err);
+        rc = portrait_open(photo, &assets, &monitor, &portrait, err);
     if (rc < 0)
         return rc;
     *ret_layers = look_derive(portrait, width, height, run->seed);
@@ -157,17 +151,19 @@ static int run(struct step_run *run, struct err *err)
 {
     const struct step_input *input = step_run_input(run, "image_url");
     const struct step_input *last_input = step_run_input(run, "last_frame_url");
-    struct share share = {run, 0, 0.1};
-    const struct media_monitor monitor = {&share, advance};
+    struct step_part part = {run, 0.1, 0.9};
+    const struct media_monitor monitor = {&part, step_part_advance};
     struct layers *layers CLEANUP(layers) = NULL, *last CLEANUP(layers) = NULL;
     struct step_marks marks CLEANUP(step_marks) = {0};
     int width = 0, height = 0, fd CLEANUP(fd) = -1;
     run->provider = "local";
     int rc = choose_size(run, input, &width, &height, err);
     if (rc == 0)
-        rc = open_layers(run, input, width, height, &monitor, &layers, err);
+        rc = open_layers((struct step_part){run, 0, last_input ? 0.05 : 0.1}, input, width, height,
+                         &layers, err);
     if (rc == 0 && last_input)
-        rc = open_layers(run, last_input, width, height, &monitor, &last, err);
+        rc =
+            open_layers((struct step_part){run, 0.05, 0.05}, last_input, width, height, &last, err);
     if (rc != 0)
         return rc;
     struct clip_settings settings = {
@@ -186,8 +182,6 @@ static int run(struct step_run *run, struct err *err)
     if (rc < 0)
         return rc;
     settings.marks = step_marks_all(&marks);
-    share.from = 0.1;
-    share.share = 0.9;
     rc = clip_write(layers, last, &settings, fd, &monitor, err);
     return rc < 0 ? rc : step_fuse_finish(run, TAKE_FD(fd), &made, err);
 }
@@ -205,6 +199,6 @@ const struct step_type step_create_video = {
     .credits = 100,
     .weight = 8,
     .timeout_s = 600,
-    .fuse_head = true,
+    .fuse_begins = step_fuse_always,
     .run = STEP_RUN(run),
 };

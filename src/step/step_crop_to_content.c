@@ -1,3 +1,4 @@
+#include "step/fuse.h"
 #include "step/still.h"
 
 #include "media/video.h"
@@ -77,7 +78,7 @@ static int crop_image(struct step_run *run, const struct step_input *input, stru
     struct picture *picture CLEANUP(picture) = NULL;
     struct cutout_box content = {0};
     uint8_t border[4];
-    int rc = image_load(input->fd, input->path, 0, 0, false, &picture, err);
+    int rc = step_still_load((struct step_part){run, 0, 0.4}, input, 0, 0, false, &picture, err);
     if (rc == 0)
         rc = step_run_progress(run, 0.4, err);
     if (rc < 0)
@@ -89,7 +90,7 @@ static int crop_image(struct step_run *run, const struct step_input *input, stru
     if (rc < 0)
         return rc;
     struct picture *cut CLEANUP(picture) = content_cut(picture, &box, border);
-    rc = step_still_add(run, cut, IMAGE_PNG, 0, err);
+    rc = step_still_add((struct step_part){run, 0.5, 0.5}, cut, IMAGE_PNG, 0, err);
     return rc < 0 ? rc : step_run_progress(run, 1, err);
 }
 
@@ -186,6 +187,7 @@ static int crop_video(struct step_run *run, const struct step_input *input, stru
 {
     struct video_reader *reader CLEANUP(video_reader) = NULL;
     struct video_writer *writer CLEANUP(video_writer) = NULL;
+    struct step_marks marks CLEANUP(step_marks) = {0};
     struct cutout_box content = {0};
     uint8_t border[4] = {0};
     int fd CLEANUP(fd) = -1;
@@ -200,6 +202,13 @@ static int crop_video(struct step_run *run, const struct step_input *input, stru
     const struct timing timing = timing_of(info);
     struct cutout_box box = box_around(run, &content);
     make_even(&box);
+    const struct video_result made = {box.width, box.height,
+                                      llrint((double)timing.count / timing.rate * 1000)};
+    rc = check_size(&box, 4096, err);
+    if (rc == 0)
+        rc = step_marks_read(run, made.width, made.height, made.duration_ms, &marks, err);
+    if (rc < 0)
+        return rc;
     const struct video_writer_sound sound = {input->fd, input->path, 0};
     const struct video_writer_settings settings = {
         .width = box.width,
@@ -207,19 +216,15 @@ static int crop_video(struct step_run *run, const struct step_input *input, stru
         .rate_numerator = info->rate_numerator,
         .rate_denominator = info->rate_denominator,
         .frame_count = timing.count,
+        .marks = step_marks_all(&marks),
         .sound = &sound,
     };
-    rc = check_size(&box, 4096, err);
-    if (rc == 0)
-        rc = step_run_open_output(run, &fd, err);
+    rc = step_run_open_output(run, &fd, err);
     if (rc == 0)
         rc = video_writer_new(fd, &settings, &writer, err);
     if (rc == 0)
         rc = render(run, reader, &box, border, writer, err);
-    if (rc == 0)
-        step_run_add_file(run, TAKE_FD(fd), "video/mp4", box.width, box.height,
-                          llrint((double)timing.count / timing.rate * 1000));
-    return rc;
+    return rc < 0 ? rc : step_fuse_finish(run, TAKE_FD(fd), &made, err);
 }
 
 static int run(struct step_run *run, struct err *err)
@@ -244,5 +249,6 @@ const struct step_type step_crop_to_content = {
     .credits = 5,
     .weight = 4,
     .timeout_s = 3600,
+    .fuse_begins = step_fuse_of_video,
     .run = STEP_RUN(run),
 };

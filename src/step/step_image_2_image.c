@@ -55,22 +55,12 @@ static const struct step_param params[] = {
 
 #include "media/image.h"
 #include "media/look.h"
+#include "step/still.h"
 
 #include <stdio.h>
 
 /* Larger photos hold nothing that a result of this size could show. */
 enum { PHOTO_SIDE_MAX = 2400 };
-
-struct progress {
-    struct step_run *run;
-    double from, share;
-};
-
-static bool advance(void *context, double fraction)
-{
-    const struct progress *progress = context;
-    return step_run_progress(progress->run, progress->from + fraction * progress->share, NULL) == 0;
-}
 
 static void read_hints(const struct step_run *run, struct look_hints *hints)
 {
@@ -107,15 +97,16 @@ static int run(struct step_run *run, struct err *err)
 {
     const struct step_input *input = step_run_input(run, "image_url");
     const struct media_assets assets = {run, step_run_asset};
-    struct progress progress = {run, 0, 0.2};
-    const struct media_monitor monitor = {&progress, advance};
+    struct step_part part = {run, 0.05, 0.15};
+    const struct media_monitor monitor = {&part, step_part_advance};
     struct look_hints hints;
     read_hints(run, &hints);
     int width, height;
     int rc = image_aspect_size(step_run_text(run, "aspect_ratio"), &width, &height, err);
     struct picture *photo = NULL;
     if (rc == 0)
-        rc = image_load(input->fd, input->path, PHOTO_SIDE_MAX, PHOTO_SIDE_MAX, false, &photo, err);
+        rc = step_still_load((struct step_part){run, 0, 0.05}, input, PHOTO_SIDE_MAX,
+                             PHOTO_SIDE_MAX, false, &photo, err);
     struct portrait *portrait CLEANUP(portrait) = NULL;
     if (rc == 0)
         rc = portrait_open(photo, &assets, &monitor, &portrait, err);
@@ -128,8 +119,8 @@ static int run(struct step_run *run, struct err *err)
         step_run_note(run, "%s", plan.note);
     int64_t quantity = step_run_integer(run, "quantity", 1);
     for (int64_t i = 0; rc == 0 && i < quantity; i++) {
-        progress.from = 0.2 + 0.8 * (double)i / (double)quantity;
-        progress.share = 0.8 / (double)quantity;
+        part.from = 0.2 + 0.8 * (double)i / (double)quantity;
+        part.length = 0.8 / (double)quantity;
         struct look_result result = {0};
         rc = look_make(&plan, portrait, width, height, run->seed + (uint64_t)i, &monitor, &result,
                        err);

@@ -49,6 +49,11 @@ static const struct step_param params[] = {
      .doc = "Second of the video until which the logo is seen; none for its end."},
 };
 
+static bool follows(const json_t *given)
+{
+    return json_is_null(json_object_get(given, "image_url"));
+}
+
 #ifndef STEP_DESCRIPTORS_ONLY
 
 static int load_logo(const struct step_run *run, int width, int height, struct step_logo *ret_logo,
@@ -66,7 +71,7 @@ static int overlay_image(struct step_run *run, const struct step_input *input, s
 {
     struct picture *picture CLEANUP(picture) = NULL;
     struct step_logo logo CLEANUP(step_logo) = {0};
-    int rc = image_load(input->fd, input->path, 0, 0, false, &picture, err);
+    int rc = step_still_load((struct step_part){run, 0, 0.4}, input, 0, 0, false, &picture, err);
     if (rc == 0)
         rc = load_logo(run, picture->width, picture->height, &logo, err);
     if (rc == 0)
@@ -74,7 +79,7 @@ static int overlay_image(struct step_run *run, const struct step_input *input, s
     if (rc < 0)
         return rc;
     image_draw(picture, logo.rgba, logo.x, logo.y, step_run_number(run, "opacity", 1));
-    rc = step_still_add(run, picture, IMAGE_PNG, 0, err);
+    rc = step_still_add((struct step_part){run, 0.5, 0.5}, picture, IMAGE_PNG, 0, err);
     return rc < 0 ? rc : step_run_progress(run, 1, err);
 }
 
@@ -164,8 +169,9 @@ const struct step_type step_overlay_logo = {
     .credits = 5,
     .weight = 8,
     .timeout_s = 900,
-    .fuse_head = true,
+    .fuse_begins = step_fuse_of_video,
     .fuse_input = "video_url",
+    .fuse_follows = follows,
     .fuse = STEP_FUSE(fuse),
     .run = STEP_RUN(run),
 };

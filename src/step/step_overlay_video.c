@@ -53,6 +53,13 @@ static const struct step_param params[] = {
             "first."},
 };
 
+/* The overlay's end may be that of the pictures. */
+static bool follows(const json_t *given)
+{
+    const char *end = json_member_string(given, "end");
+    return end && strcmp(end, "base") == 0;
+}
+
 #ifndef STEP_DESCRIPTORS_ONLY
 
 /* Shares of the shorter side. */
@@ -133,9 +140,9 @@ static struct picture *cut_picture(const struct picture *picture, const struct p
     return cut;
 }
 
-static int overlay_picture(struct step_run *run, const struct step_input *base,
-                           const struct step_input *over, const struct video_info *info, int fd,
-                           struct video_result *ret_result, struct err *err)
+static int mark_picture(struct step_run *run, const struct step_input *over,
+                        const struct video_info *base, struct step_logo *ret_logo,
+                        struct video_logo *ret_mark, struct err *err)
 {
     struct picture *picture CLEANUP(picture) = NULL;
     if (strcmp(step_run_text(run, "audio"), "overlay") == 0)
@@ -143,87 +150,149 @@ static int overlay_picture(struct step_run *run, const struct step_input *base,
     int rc = image_load(over->fd, over->path, 0, 0, false, &picture, err);
     if (rc < 0)
         return rc;
-    struct place place = place_overlay(run, info, picture->width, picture->height);
+    struct place place = place_overlay(run, base, picture->width, picture->height);
     struct picture *mask CLEANUP(picture) = make_mask(run, &place);
-    struct picture *cut CLEANUP(picture) = cut_picture(picture, &place, mask);
-    const struct video_logo placed = {.rgba = cut,
-                                      .x = place.x,
-                                      .y = place.y,
-                                      .opacity = 1,
-                                      .start_s = step_run_number(run, "start_time", 0)};
-    struct step_marks marks CLEANUP(step_marks) = {0};
-    struct step_logo loaded CLEANUP(step_logo) = {.rgba = TAKE(cut)};
-    step_marks_add(&marks, &loaded, &placed);
-    rc = step_marks_read(run, info->width, info->height, info->duration_ms, &marks, err);
-    if (rc < 0)
-        return rc;
-    const struct video_marks all = step_marks_all(&marks);
-    const struct media_monitor monitor = {run, step_run_advance};
-    const struct video_input video = {base->fd, base->path};
-    return video_overlay(&video, &all, fd, &monitor, ret_result, err);
+    ret_logo->rgba = cut_picture(picture, &place, mask);
+    *ret_mark =
+        (struct video_logo){.rgba = ret_logo->rgba, .x = place.x, .y = place.y, .opacity = 1};
+    return 0;
 }
 
-static int overlay_video(struct step_run *run, const struct step_input *base,
-                         const struct step_input *over, const struct video_info *info, int fd,
-                         struct video_result *ret_result, struct err *err)
+static int mark_video(struct step_run *run, const struct step_input *over,
+                      const struct video_info *base, struct step_logo *ret_logo,
+                      struct video_logo *ret_mark, struct err *err)
 {
     struct video_info inset;
     int rc = video_probe(over->fd, over->path, &inset, err);
     if (rc < 0)
         return rc;
-    struct place place = place_overlay(run, info, inset.width, inset.height);
-    struct picture *mask CLEANUP(picture) = make_mask(run, &place);
-    const char *audio = step_run_text(run, "audio");
-    bool is_shortest = strcmp(step_run_text(run, "end"), "shortest") == 0;
-    double start_s = step_run_number(run, "start_time", 0);
-    int64_t ends_ms = inset.duration_ms + llrint(start_s * 1000);
-    struct step_marks marks CLEANUP(step_marks) = {0};
-    rc = step_marks_read(run, info->width, info->height,
-                         is_shortest && ends_ms < info->duration_ms ? ends_ms : info->duration_ms,
-                         &marks, err);
-    if (rc < 0)
-        return rc;
-    const struct video_inset_settings settings = {
-        .marks = step_marks_all(&marks),
-        .x = place.x,
-        .y = place.y,
+    struct place place = place_overlay(run, base, inset.width, inset.height);
+    struct video_moving *moving = arena_alloc(run->arena, sizeof(*moving));
+    ret_logo->rgba = make_mask(run, &place);
+    *moving = (struct video_moving){
+        .input = {over->fd, over->path},
         .width = place.width,
         .height = place.height,
-        .mask = mask,
-        .start_s = start_s,
-        .shortest = is_shortest,
-        .audio = strcmp(audio, "mix") == 0       ? VIDEO_INSET_AUDIO_MIX
-                 : strcmp(audio, "overlay") == 0 ? VIDEO_INSET_AUDIO_OVERLAY
-                                                 : VIDEO_INSET_AUDIO_BASE,
+        .mask = ret_logo->rgba,
     };
-    const struct video_input inputs[] = {{base->fd, base->path}, {over->fd, over->path}};
+    *ret_mark = (struct video_logo){.moving = moving, .x = place.x, .y = place.y, .opacity = 1};
+    return 0;
+}
+
+static int mark(struct step_run *run, const struct video_info *base, struct step_logo *ret_logo,
+                struct video_logo *ret_mark, struct err *err)
+{
+    const struct step_input *over = step_run_input(run, "overlay_url");
+    const struct step_input *own = step_run_input(run, "video_url");
+    struct image_info picture;
+    double start_s = step_run_number(run, "start_time", 0);
+    if (start_s * 1000 >= (double)base->duration_ms)
+        return err_set(err, ERR_INVALID, "/start_time",
+                       "The overlay would start at %g s; the video of %s is %g s long.", start_s,
+                       own ? own->path : "/video_url", (double)base->duration_ms / 1000);
+    bool is_picture = image_probe(over->fd, over->path, &picture, NULL) == 0;
+    int rc = (is_picture ? mark_picture : mark_video)(run, over, base, ret_logo, ret_mark, err);
+    ret_mark->start_s = start_s;
+    return rc;
+}
+
+static enum video_inset_audio audio_mode(const struct step_run *run)
+{
+    const char *audio = step_run_text(run, "audio");
+    return strcmp(audio, "mix") == 0       ? VIDEO_INSET_AUDIO_MIX
+           : strcmp(audio, "overlay") == 0 ? VIDEO_INSET_AUDIO_OVERLAY
+                                           : VIDEO_INSET_AUDIO_BASE;
+}
+
+/* How long the result is: an overlay may end it. */
+static int measure(const struct step_run *run, const struct video_info *base,
+                   const struct video_logo *own, int64_t *ret_ms, struct err *err)
+{
+    struct video_info inset;
+    *ret_ms = base->duration_ms;
+    if (!own->moving || follows(run->params))
+        return 0;
+    int rc = video_probe(own->moving->input.fd, own->moving->input.path, &inset, err);
+    int64_t ends_ms = rc == 0 ? inset.duration_ms + llrint(own->start_s * 1000) : *ret_ms;
+    if (ends_ms < *ret_ms)
+        *ret_ms = ends_ms;
+    return rc;
+}
+
+static int draw(struct step_run *run, const struct video_input *video,
+                const struct video_marks *marks, int fd, struct video_result *ret_result,
+                struct err *err)
+{
     const struct media_monitor monitor = {run, step_run_advance};
-    return video_inset(&inputs[0], &inputs[1], &settings, fd, &monitor, ret_result, err);
+    const struct video_inset_settings settings = {
+        .marks = *marks,
+        .shortest = !follows(run->params),
+        .audio = audio_mode(run),
+    };
+    return marks->logos[0].moving ? video_inset(video, &settings, fd, &monitor, ret_result, err)
+                                  : video_overlay(video, marks, fd, &monitor, ret_result, err);
+}
+
+/* The overlay is in the pictures already, which are copied; what it changes of the sound is left. */
+static int finish(struct step_run *run, int made_fd, const struct video_result *made,
+                  struct err *err)
+{
+    const struct step_input *over = step_run_input(run, "overlay_url");
+    const struct media_monitor monitor = {run, step_run_advance};
+    const struct video_input video = {made_fd, "/video_url"};
+    const struct video_moving moving = {.input = {over->fd, over->path}};
+    const struct video_logo inset = {.moving = &moving,
+                                     .start_s = step_run_number(run, "start_time", 0)};
+    const struct video_inset_settings settings = {
+        .marks = {&inset, 1}, .drawn = true, .audio = audio_mode(run)};
+    struct image_info picture;
+    struct video_result result = *made;
+    int fd CLEANUP(fd) = -1;
+    if (settings.audio == VIDEO_INSET_AUDIO_BASE ||
+        image_probe(over->fd, over->path, &picture, NULL) == 0) {
+        step_run_add_file(run, made_fd, "video/mp4", made->width, made->height, made->duration_ms);
+        return 0;
+    }
+    int rc = step_run_open_output(run, &fd, err);
+    if (rc == 0)
+        rc = video_inset(&video, &settings, fd, &monitor, &result, err);
+    if (rc < 0)
+        return rc;
+    step_run_add_file(run, TAKE_FD(fd), "video/mp4", result.width, result.height,
+                      result.duration_ms);
+    return step_run_progress(run, 1, err);
 }
 
 static int run(struct step_run *run, struct err *err)
 {
     const struct step_input *base = step_run_input(run, "video_url");
-    const struct step_input *over = step_run_input(run, "overlay_url");
+    const struct video_input video = {base->fd, base->path};
+    struct step_marks marks CLEANUP(step_marks) = {0};
+    struct step_logo loaded CLEANUP(step_logo) = {0};
+    struct video_logo own = {0};
     struct video_info info;
-    struct image_info picture;
     struct video_result result;
+    int64_t length_ms = 0;
     int fd CLEANUP(fd) = -1;
     int rc = video_probe(base->fd, base->path, &info, err);
+    if (rc == 0)
+        rc = mark(run, &info, &loaded, &own, err);
+    if (rc == 0)
+        rc = measure(run, &info, &own, &length_ms, err);
     if (rc < 0)
         return rc;
-    double start_s = step_run_number(run, "start_time", 0);
-    if (start_s * 1000 >= (double)info.duration_ms)
-        return err_set(err, ERR_INVALID, "/start_time",
-                       "The overlay would start at %g s; the video of %s is %g s long.", start_s,
-                       base->path, (double)info.duration_ms / 1000);
-    rc = step_run_open_output(run, &fd, err);
+    step_marks_add(&marks, &loaded, &own);
+    rc = step_marks_read(run, info.width, info.height, length_ms, &marks, err);
+    if (rc == 0)
+        rc = step_run_open_output(run, &fd, err);
     if (rc < 0)
         return rc;
-    bool is_picture = image_probe(over->fd, over->path, &picture, NULL) == 0;
-    rc = (is_picture ? overlay_picture : overlay_video)(run, base, over, &info, fd, &result, err);
+    const struct video_marks all = step_marks_all(&marks);
+    rc = draw(run, &video, &all, fd, &result, err);
     return rc < 0 ? rc : step_fuse_finish(run, TAKE_FD(fd), &result, err);
 }
+
+static const struct step_fuse fuse = {.mark = mark, .finish = finish};
 
 #endif
 
@@ -237,6 +306,9 @@ const struct step_type step_overlay_video = {
     .credits = 10,
     .weight = 12,
     .timeout_s = 900,
-    .fuse_head = true,
+    .fuse_begins = step_fuse_always,
+    .fuse_input = "video_url",
+    .fuse_follows = follows,
+    .fuse = STEP_FUSE(fuse),
     .run = STEP_RUN(run),
 };

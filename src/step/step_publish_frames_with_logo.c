@@ -82,14 +82,15 @@ static int fit_logo(struct publisher *publisher, const struct picture *picture, 
                           &publisher->logo, err);
 }
 
-static int publish(struct publisher *publisher, struct picture *picture, struct err *err)
+static int publish(struct publisher *publisher, struct picture *picture, struct step_part part,
+                   struct err *err)
 {
     int rc = publisher->logo_file ? fit_logo(publisher, picture, err) : 0;
     if (rc < 0)
         return rc;
     if (publisher->logo_file)
         image_draw(picture, publisher->logo.rgba, publisher->logo.x, publisher->logo.y, 1);
-    return step_still_add(publisher->run, picture, publisher->format, FRAME_QUALITY, err);
+    return step_still_add(part, picture, publisher->format, FRAME_QUALITY, err);
 }
 
 static int publish_images(struct publisher *publisher, const struct step_input *const *inputs,
@@ -98,9 +99,11 @@ static int publish_images(struct publisher *publisher, const struct step_input *
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
         struct picture *picture CLEANUP(picture) = NULL;
-        rc = image_load(inputs[i]->fd, inputs[i]->path, 0, 0, false, &picture, err);
+        struct step_part part = {publisher->run, (double)i / (double)count, 0.5 / (double)count};
+        rc = step_still_load(part, inputs[i], 0, 0, false, &picture, err);
+        part.from += part.length;
         if (rc == 0)
-            rc = publish(publisher, picture, err);
+            rc = publish(publisher, picture, part, err);
         if (rc == 0)
             rc = step_run_progress(publisher->run, (double)(i + 1) / (double)count, err);
     }
@@ -146,7 +149,8 @@ static int publish_video(struct publisher *publisher, const struct step_input *i
         struct picture *picture CLEANUP(picture) = NULL;
         rc = video_reader_at(reader, first + i * step, &picture, err);
         if (rc == 0)
-            rc = publish(publisher, picture, err);
+            rc = publish(publisher, picture,
+                         (struct step_part){publisher->run, (i + 0.5) / count, 0.5 / count}, err);
         if (rc == 0)
             rc = step_run_progress(publisher->run, (double)(i + 1) / count, err);
     }

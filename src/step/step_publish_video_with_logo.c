@@ -54,26 +54,33 @@ static int mark(struct step_run *run, const struct video_info *info, struct step
     return rc;
 }
 
-static int publish(struct step_run *run, const struct video_input *video,
-                   const struct video_logo *logo, struct err *err)
+/* The name goes when a step behind it makes the file anew. */
+static const char *title_of(const struct step_run *run)
 {
-    struct picture *poster CLEANUP(picture) = NULL;
-    int fd CLEANUP(fd) = -1;
-    struct video_result result;
+    return run->next ? NULL : step_run_text(run, "title");
+}
+
+static int publish(struct step_run *run, const struct video_input *video,
+                   const struct video_marks *marks, struct picture **ret_poster,
+                   struct video_result *ret_result, int *ret_fd, struct err *err)
+{
     const struct media_monitor monitor = {run, step_run_advance};
     const struct video_publish_settings settings = {
-        .logo = logo,
-        .title = step_run_text(run, "title"),
+        .marks = *marks,
+        .title = title_of(run),
         .poster = step_run_boolean(run, "poster", false),
     };
-    int rc = step_run_open_output(run, &fd, err);
-    if (rc == 0)
-        rc = video_publish(video->fd, video->path, &settings, fd, &monitor, &result, &poster, err);
-    if (rc != 0)
-        return rc;
-    step_run_add_file(run, TAKE_FD(fd), "video/mp4", result.width, result.height,
-                      result.duration_ms);
-    rc = poster ? step_still_add(run, poster, IMAGE_JPEG, POSTER_QUALITY, err) : 0;
+    int rc = step_run_open_output(run, ret_fd, err);
+    return rc < 0 ? rc
+                  : video_publish(video->fd, video->path, &settings, *ret_fd, &monitor, ret_result,
+                                  ret_poster, err);
+}
+
+static int add_poster(struct step_run *run, const struct picture *poster, struct err *err)
+{
+    int rc = poster ? step_still_add((struct step_part){run, 1, 0}, poster, IMAGE_JPEG,
+                                     POSTER_QUALITY, err)
+                    : 0;
     return rc < 0 ? rc : step_run_progress(run, 1, err);
 }
 
@@ -81,24 +88,45 @@ static int publish(struct step_run *run, const struct video_input *video,
 static int finish(struct step_run *run, int made_fd, const struct video_result *made,
                   struct err *err)
 {
+    struct picture *poster CLEANUP(picture) = NULL;
+    struct video_result result;
+    int fd CLEANUP(fd) = -1;
     (void)made;
-    return publish(run, &(struct video_input){made_fd, "/video_url"}, NULL, err);
+    int rc = publish(run, &(struct video_input){made_fd, "/video_url"}, &(struct video_marks){0},
+                     &poster, &result, &fd, err);
+    if (rc < 0)
+        return rc;
+    step_run_add_file(run, TAKE_FD(fd), "video/mp4", result.width, result.height,
+                      result.duration_ms);
+    return add_poster(run, poster, err);
 }
 
 static int run(struct step_run *run, struct err *err)
 {
     const struct step_input *video = step_run_input(run, "video_url");
+    const struct video_input input = {video->fd, video->path};
+    struct step_marks marks CLEANUP(step_marks) = {0};
     struct step_logo loaded CLEANUP(step_logo) = {0};
+    struct picture *poster CLEANUP(picture) = NULL;
     struct video_logo logo = {0};
     struct video_info info = {0};
-    bool has_logo = step_run_input(run, "logo_url") != NULL;
-    int rc = has_logo ? video_probe(video->fd, video->path, &info, err) : 0;
+    struct video_result result;
+    int fd CLEANUP(fd) = -1;
+    bool draws = run->next || step_run_input(run, "logo_url");
+    int rc = draws ? video_probe(video->fd, video->path, &info, err) : 0;
     if (rc == 0)
         rc = mark(run, &info, &loaded, &logo, err);
+    if (rc == 0 && logo.rgba)
+        step_marks_add(&marks, &loaded, &logo);
+    if (rc == 0)
+        rc = step_marks_read(run, info.width, info.height, info.duration_ms, &marks, err);
     if (rc < 0)
         return rc;
-    const struct video_input input = {video->fd, video->path};
-    return publish(run, &input, has_logo ? &logo : NULL, err);
+    const struct video_marks all = step_marks_all(&marks);
+    rc = publish(run, &input, &all, &poster, &result, &fd, err);
+    if (rc == 0)
+        rc = step_fuse_finish(run, TAKE_FD(fd), &result, err);
+    return rc < 0 ? rc : add_poster(run, poster, err);
 }
 
 static const struct step_fuse fuse = {.mark = mark, .finish = finish};
@@ -115,6 +143,7 @@ const struct step_type step_publish_video_with_logo = {
     .credits = 10,
     .weight = 10,
     .timeout_s = 900,
+    .fuse_begins = step_fuse_always,
     .fuse_input = "video_url",
     .fuse = STEP_FUSE(fuse),
     .run = STEP_RUN(run),

@@ -1,6 +1,9 @@
 #include "step/backdrop.h"
+#include "step/fuse.h"
 #include "step/still.h"
 #include "step/subject.h"
+
+#include <string.h>
 
 static const char *const options[] = {"RemoveBackground", "ReplaceBackground", "RestyleBackground",
                                       NULL};
@@ -76,6 +79,15 @@ static const struct step_param params[] = {
      .doc = "Second of the background video at which the result begins."},
 };
 
+/* A still before a video is a video too. */
+static bool begins(const json_t *given)
+{
+    const char *option = json_member_string(given, "option");
+    const json_t *behind = json_object_get(given, "background_video_url");
+    return step_fuse_of_video(given) ||
+           (option && strcmp(option, "ReplaceBackground") == 0 && behind && !json_is_null(behind));
+}
+
 #ifndef STEP_DESCRIPTORS_ONLY
 
 #include "media/compose.h"
@@ -85,7 +97,6 @@ static const struct step_param params[] = {
 #include "media/restyle.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { STILL_SIDE_MAX = 4096, SURVEY_FRAMES = 12 };
 #define OVERLAY_SCALE 0.6666
@@ -104,18 +115,6 @@ struct job {
     bool laid_over;                    /* the subject leaves its own frame */
     struct cutout_box from, to;        /* where it is and where it goes */
 };
-
-/* A part of the whole for work that reports 0..1. */
-struct share {
-    struct step_run *run;
-    double from, length;
-};
-
-static bool advance(void *context, double fraction)
-{
-    const struct share *share = context;
-    return step_run_progress(share->run, share->from + share->length * fraction, NULL) == 0;
-}
 
 static void cleanup_job(struct job *job)
 {
@@ -214,8 +213,8 @@ static int into_scene(struct job *job, const struct picture *photo, const struct
         .height = job->height,
         .seed = backdrop->seed,
     };
-    struct share share = {job->run, 0.4, 0.5};
-    const struct media_monitor monitor = {&share, advance};
+    struct step_part part = {job->run, 0.4, 0.5};
+    const struct media_monitor monitor = {&part, step_part_advance};
     struct layers *layers CLEANUP(layers) = NULL;
     int rc =
         scene_plate(&backdrop->assets, backdrop->scene, backdrop->variant, &settings.plate, err);
@@ -232,8 +231,8 @@ static int into_scene(struct job *job, const struct picture *photo, const struct
 static int restyled(struct job *job, const struct picture *photo, struct picture **ret_picture,
                     struct err *err)
 {
-    struct share share = {job->run, 0.4, 0.5};
-    const struct media_monitor monitor = {&share, advance};
+    struct step_part part = {job->run, 0.4, 0.5};
+    const struct media_monitor monitor = {&part, step_part_advance};
     struct picture *rgb CLEANUP(picture) = image_on_white(photo);
     return restyle_photo(rgb, &job->wanted, &job->subject.assets, &monitor, ret_picture, err);
 }
@@ -328,17 +327,22 @@ static int render(struct job *job, const struct overlay *overlay, const struct v
     double from = overlay->reader ? 0.1 : 0.4;
     double rate = (double)timing->rate_numerator / timing->rate_denominator;
     int64_t count = (int64_t)fmax(1, llrint(length_s * rate));
+    const struct video_result made = {job->width, job->height, llrint((double)count / rate * 1000)};
+    struct step_marks marks CLEANUP(step_marks) = {0};
+    int fd CLEANUP(fd) = -1;
+    struct video_writer *writer CLEANUP(video_writer) = NULL;
+    int rc = step_marks_read(job->run, made.width, made.height, made.duration_ms, &marks, err);
     const struct video_writer_settings settings = {
         .width = job->width,
         .height = job->height,
         .rate_numerator = timing->rate_numerator,
         .rate_denominator = timing->rate_denominator,
         .frame_count = count,
+        .marks = step_marks_all(&marks),
         .sound = sound,
     };
-    int fd CLEANUP(fd) = -1;
-    struct video_writer *writer CLEANUP(video_writer) = NULL;
-    int rc = step_run_open_output(job->run, &fd, err);
+    if (rc == 0)
+        rc = step_run_open_output(job->run, &fd, err);
     if (rc == 0)
         rc = video_writer_new(fd, &settings, &writer, err);
     for (int64_t i = 0; rc == 0 && i < count; i++) {
@@ -349,10 +353,7 @@ static int render(struct job *job, const struct overlay *overlay, const struct v
     }
     if (rc == 0)
         rc = video_writer_finish(writer, err);
-    if (rc == 0)
-        step_run_add_file(job->run, TAKE_FD(fd), "video/mp4", job->width, job->height,
-                          llrint((double)count / rate * 1000));
-    return rc;
+    return rc < 0 ? rc : step_fuse_finish(job->run, TAKE_FD(fd), &made, err);
 }
 
 /* A look through the whole video: in which way the subject is found, and everywhere it is. */
@@ -456,10 +457,10 @@ static int run_still(struct job *job, struct err *err)
 {
     struct picture *photo CLEANUP(picture) = NULL, *made CLEANUP(picture) = NULL;
     struct cutout cutout CLEANUP(cutout) = {0};
-    struct share share = {job->run, 0.1, 0.3};
-    const struct media_monitor monitor = {&share, advance};
-    int rc = image_load(job->image->fd, job->image->path, STILL_SIDE_MAX, STILL_SIDE_MAX, false,
-                        &photo, err);
+    struct step_part part = {job->run, 0.1, 0.3};
+    const struct media_monitor monitor = {&part, step_part_advance};
+    int rc = step_still_load((struct step_part){job->run, 0, 0.1}, job->image, STILL_SIDE_MAX,
+                             STILL_SIDE_MAX, false, &photo, err);
     if (rc == 0)
         rc = step_run_progress(job->run, 0.1, err);
     if (rc == 0)
@@ -480,7 +481,7 @@ static int run_still(struct job *job, struct err *err)
     }
     rc = make_still(job, photo, &cutout, &made, err);
     if (rc == 0)
-        rc = step_still_add(job->run, made, IMAGE_PNG, 0, err);
+        rc = step_still_add((struct step_part){job->run, 0.9, 0.1}, made, IMAGE_PNG, 0, err);
     return rc < 0 ? rc : step_run_progress(job->run, 1, err);
 }
 
@@ -547,5 +548,6 @@ const struct step_type step_replace_background = {
     .credits = 10,
     .weight = 6,
     .timeout_s = 1800,
+    .fuse_begins = begins,
     .run = STEP_RUN(run),
 };

@@ -96,13 +96,13 @@ static int crop_cells(struct step_run *run, const struct step_input *input,
                       struct err *err)
 {
     struct picture *picture CLEANUP(picture) = NULL;
-    int rc = image_load(input->fd, input->path, 0, 0, false, &picture, err);
+    double each = 0.7 / count;
+    int rc = step_still_load((struct step_part){run, 0, 0.3}, input, 0, 0, false, &picture, err);
     for (int i = 0; rc == 0 && i < count; i++) {
         struct picture *cell CLEANUP(picture) =
             image_crop(picture, areas[i].x, areas[i].y, areas[i].width, areas[i].height);
-        rc = step_run_progress(run, (double)i / count, err);
-        if (rc == 0)
-            rc = step_still_add(run, cell, format, SPLIT_JPEG_QUALITY, err);
+        rc = step_still_add((struct step_part){run, 0.3 + i * each, each}, cell, format,
+                            SPLIT_JPEG_QUALITY, err);
     }
     return rc;
 }

@@ -156,15 +156,15 @@ static struct picture *fit_picture(const struct picture *picture, int width, int
 }
 
 static int draw_cell(struct tiling *tiling, const struct step_input *input, int index,
-                     struct err *err)
+                     struct step_part part, struct err *err)
 {
     const struct image_rectangle place = cell_place(tiling, index);
     if (tiling->planes)
         return image_planes_draw(tiling->planes, input->fd, input->path, &place, tiling->background,
                                  err);
     struct picture *loaded CLEANUP(picture) = NULL;
-    int rc = image_load(input->fd, input->path, place.width, place.height, !tiling->contain,
-                        &loaded, err);
+    int rc =
+        step_still_load(part, input, place.width, place.height, !tiling->contain, &loaded, err);
     if (rc < 0)
         return rc;
     struct picture *fitted CLEANUP(picture) =
@@ -179,7 +179,7 @@ static int add_result(struct step_run *run, const struct tiling *tiling, struct 
 {
     int fd CLEANUP(fd) = -1;
     if (tiling->canvas)
-        return step_still_add(run, tiling->canvas,
+        return step_still_add((struct step_part){run, 0.8, 0.2}, tiling->canvas,
                               tiling->all_jpeg && tiling->canvas->channels == 3 ? IMAGE_JPEG
                                                                                 : IMAGE_PNG,
                               GRID_JPEG_QUALITY, err);
@@ -217,12 +217,13 @@ static int run(struct step_run *run, struct err *err)
     if (rc == 0)
         open_canvas(&tiling, count);
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        rc = step_run_progress(run, (double)i / (double)(count + 1), err);
+        const struct step_part part = {run, 0.8 * (double)i / (double)count, 0.8 / (double)count};
+        rc = step_run_progress(run, part.from, err);
         if (rc == 0)
-            rc = draw_cell(&tiling, inputs[i], (int)i, err);
+            rc = draw_cell(&tiling, inputs[i], (int)i, part, err);
     }
     if (rc == 0)
-        rc = step_run_progress(run, (double)count / (double)(count + 1), err);
+        rc = step_run_progress(run, 0.8, err);
     if (rc == 0)
         rc = add_result(run, &tiling, err);
     return rc < 0 ? rc : step_run_progress(run, 1, err);

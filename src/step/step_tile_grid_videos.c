@@ -1,4 +1,5 @@
 #include "media/video.h"
+#include "step/fuse.h"
 #include "step/grid.h"
 
 #include <string.h>
@@ -53,6 +54,7 @@ static int run(struct step_run *run, struct err *err)
 {
     const struct step_input *const *files;
     size_t count = step_run_inputs(run, "video_urls", &files);
+    struct step_marks marks CLEANUP(step_marks) = {.head = run};
     struct step_grid grid;
     int rc = step_grid_read(run, &grid, err);
     if (rc < 0)
@@ -64,6 +66,7 @@ static int run(struct step_run *run, struct err *err)
         .contain = strcmp(step_run_text(run, "fit"), "contain") == 0,
         .longest = strcmp(step_run_text(run, "end"), "longest") == 0,
         .audio = audio_mode(step_run_text(run, "audio")),
+        .painter = step_marks_painter(&marks),
     };
     int cells = settings.columns * settings.rows;
     if (count == 0 || count > (size_t)cells)
@@ -80,10 +83,7 @@ static int run(struct step_run *run, struct err *err)
     rc = step_run_open_output(run, &fd, err);
     if (rc == 0)
         rc = video_grid(inputs, count, &settings, fd, &monitor, &result, err);
-    if (rc == 0)
-        step_run_add_file(run, TAKE_FD(fd), "video/mp4", result.width, result.height,
-                          result.duration_ms);
-    return rc;
+    return rc < 0 ? rc : step_fuse_finish(run, TAKE_FD(fd), &result, err);
 }
 
 #endif
@@ -98,5 +98,6 @@ const struct step_type step_tile_grid_videos = {
     .credits = 10,
     .weight = 20,
     .timeout_s = 900,
+    .fuse_begins = step_fuse_always,
     .run = STEP_RUN(run),
 };

@@ -1,5 +1,5 @@
 #include "media/video.h"
-#include "step/step.h"
+#include "step/fuse.h"
 
 #include <string.h>
 
@@ -43,6 +43,14 @@ static const struct step_param params[] = {
      .doc = "Seconds over which the new sound comes at its start and goes at its end."},
 };
 
+/* In the other modes the pictures end earlier or later, or at other times. */
+static bool follows(const json_t *given)
+{
+    const char *mode = json_member_string(given, "attach_mode");
+    return mode && (strcmp(mode, "MatchVideo") == 0 || strcmp(mode, "PadAudio") == 0 ||
+                    strcmp(mode, "Strict") == 0);
+}
+
 #ifndef STEP_DESCRIPTORS_ONLY
 
 static enum video_merge_mode mode_named(const char *name)
@@ -53,29 +61,52 @@ static enum video_merge_mode mode_named(const char *name)
     return (enum video_merge_mode)mode;
 }
 
-static int run(struct step_run *run, struct err *err)
+static int merge(struct step_run *run, const struct video_input *video,
+                 struct video_painter painter, int *ret_fd, struct video_result *ret_result,
+                 struct err *err)
 {
-    const struct step_input *video = step_run_input(run, "video_url");
     const struct step_input *audio = step_run_input(run, "audio_url");
+    const struct video_input sound = {audio->fd, audio->path};
     const struct video_merge_settings settings = {
         .mode = mode_named(step_run_text(run, "attach_mode")),
         .volume = step_run_number(run, "volume", 1),
         .fade_s = step_run_number(run, "fade_s", 0),
         .keep_original = step_run_boolean(run, "keep_original", false),
+        .painter = painter,
     };
-    const struct video_input inputs[] = {{video->fd, video->path}, {audio->fd, audio->path}};
     const struct media_monitor monitor = {run, step_run_advance};
+    int rc = step_run_open_output(run, ret_fd, err);
+    return rc < 0 ? rc : video_merge(video, &sound, &settings, *ret_fd, &monitor, ret_result, err);
+}
+
+/* The pictures are copied. */
+static int finish(struct step_run *run, int made_fd, const struct video_result *made,
+                  struct err *err)
+{
+    const struct video_input video = {made_fd, "/video_url"};
     struct video_result result;
     int fd CLEANUP(fd) = -1;
-    int rc = step_run_open_output(run, &fd, err);
-    if (rc == 0)
-        rc = video_merge(&inputs[0], &inputs[1], &settings, fd, &monitor, &result, err);
-    if (rc != 0)
+    (void)made;
+    int rc = merge(run, &video, (struct video_painter){0}, &fd, &result, err);
+    if (rc < 0)
         return rc;
     step_run_add_file(run, TAKE_FD(fd), "video/mp4", result.width, result.height,
                       result.duration_ms);
     return step_run_progress(run, 1, err);
 }
+
+static int run(struct step_run *run, struct err *err)
+{
+    const struct step_input *file = step_run_input(run, "video_url");
+    const struct video_input video = {file->fd, file->path};
+    struct step_marks marks CLEANUP(step_marks) = {.head = run};
+    struct video_result result;
+    int fd CLEANUP(fd) = -1;
+    int rc = merge(run, &video, step_marks_painter(&marks), &fd, &result, err);
+    return rc < 0 ? rc : step_fuse_finish(run, TAKE_FD(fd), &result, err);
+}
+
+static const struct step_fuse fuse = {.finish = finish};
 
 #endif
 
@@ -89,5 +120,9 @@ const struct step_type step_video_audio_merge = {
     .credits = 5,
     .weight = 4,
     .timeout_s = 900,
+    .fuse_begins = step_fuse_always,
+    .fuse_input = "video_url",
+    .fuse_follows = follows,
+    .fuse = STEP_FUSE(fuse),
     .run = STEP_RUN(run),
 };

@@ -136,8 +136,10 @@ struct store_workflow {
     int64_t created_at, updated_at, started_at, finished_at; /* wall us, 0: not yet */
     const char *result_json;                                 /* NULL until final */
     const char *error_json;                                  /* NULL */
-    int64_t revision;                                        /* grows by 1 with every change */
-    bool has_max_credits;                                    /* the client's own limit */
+    /* what ran when it changed last: array of {"id","item","status","progress_percentage"}; NULL: nothing for long */
+    const char *running_json;
+    int64_t revision;     /* grows by 1 with every change */
+    bool has_max_credits; /* the client's own limit */
     int64_t max_credits;
     const char *parent_id; /* of a child run: the workflow whose step it is; else NULL */
     const char *parent_step;
@@ -220,6 +222,7 @@ struct store_transition {
     int progress;
     int64_t used_credits;
     const char *result_json, *error_json; /* NULL keeps what is there */
+    const char *running_json;             /* NULL: nothing runs */
     int64_t started_at, finished_at;      /* 0 keeps what is there */
     const struct store_task *tasks;       /* inserted or replaced by (step_id, item) */
     size_t task_count;

@@ -177,19 +177,19 @@ static int transition_row(struct store *store, const struct store_transition *t,
     int64_t changes;
     int rc;
     if (t->status != head->status)
-        rc =
-            db_run(store->writer, QUERY_WORKFLOW_MOVE,
-                   DB_VALUES(DB_TEXT(t->workflow_id), DB_INT(t->expected_revision),
-                             DB_INT(t->status), DB_INT(t->progress), DB_INT(t->used_credits),
-                             DB_TEXT(t->result_json), DB_TEXT(t->error_json), DB_INT(t->started_at),
-                             DB_INT(t->finished_at), DB_INT(clock_wall_us())),
-                   &changes, err);
+        rc = db_run(store->writer, QUERY_WORKFLOW_MOVE,
+                    DB_VALUES(DB_TEXT(t->workflow_id), DB_INT(t->expected_revision),
+                              DB_INT(t->status), DB_INT(t->progress), DB_INT(t->used_credits),
+                              DB_TEXT(t->result_json), DB_TEXT(t->error_json),
+                              DB_INT(t->started_at), DB_INT(t->finished_at),
+                              DB_INT(clock_wall_us()), DB_TEXT(t->running_json)),
+                    &changes, err);
     else
         rc = db_run(store->writer, QUERY_WORKFLOW_ADVANCE,
                     DB_VALUES(DB_TEXT(t->workflow_id), DB_INT(t->expected_revision),
                               DB_INT(t->progress), DB_INT(t->used_credits), DB_TEXT(t->result_json),
                               DB_TEXT(t->error_json), DB_INT(t->started_at), DB_INT(t->finished_at),
-                              DB_INT(clock_wall_us())),
+                              DB_INT(clock_wall_us()), DB_TEXT(t->running_json)),
                     &changes, err);
     return rc == 0 && changes == 0 ? err_set_default(err, ERR_STALE) : rc;
 }
@@ -277,6 +277,7 @@ void store_workflow_transition(struct store *store, const struct store_transitio
     t->workflow_id = store_op_text(op, transition->workflow_id);
     t->result_json = store_op_text(op, transition->result_json);
     t->error_json = store_op_text(op, transition->error_json);
+    t->running_json = store_op_text(op, transition->running_json);
     t->ledger_kind = store_op_text(op, transition->ledger_kind);
     t->ledger_note = store_op_text(op, transition->ledger_note);
     t->webhook_id = store_op_text(op, transition->webhook_id);

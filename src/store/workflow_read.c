@@ -61,6 +61,7 @@ static void workflow_read(struct db_rows *rows, struct arena *a, struct store_wo
         .parent_id = db_text(rows, a, 28),
         .parent_step = db_text(rows, a, 29),
         .parent_item = (int)db_int(rows, 30),
+        .running_json = db_text(rows, a, 31),
     };
 }
 

@@ -165,13 +165,6 @@ static int media_worker_send_done(struct media_worker *worker, const struct step
     return wire_send(worker->wire, message, NULL, 0, err);
 }
 
-/* The head alone tells how far the pass is. */
-static void media_worker_no_progress(void *context, double fraction)
-{
-    (void)context;
-    (void)fraction;
-}
-
 /* The steps that run with the first one, on the same inputs. */
 static int media_worker_prepare_then(const struct wire_message *message, struct step_run *head,
                                      struct err *err)
@@ -192,13 +185,13 @@ static int media_worker_prepare_then(const struct wire_message *message, struct 
             .input_count = head->input_count,
             .host = head->host,
         };
-        run->host.progress = media_worker_no_progress;
-        if (!run->type || !run->type->fuse || !head->type->fuse_head ||
+        if (!run->type || !run->type->fuse || !head->type->fuse_begins ||
             !json_is_object(run->params) || !json_is_object(run->local))
             return err_set(err, ERR_INTERNAL, NULL, "The worker was given steps that do not fit.");
         last->next = run;
         last = run;
     }
+    step_fuse_share(head);
     return 0;
 }
 

@@ -90,7 +90,7 @@ def test_progress_comes_inside_a_long_step(server, file_host):
     progress = [data for _, name, data in events if name == "progress"]
     assert len(progress) >= 3
     for data in progress:
-        assert data.keys() == {"id", "processing_status", "progress_percentage"} and data["id"] == created["id"]
+        assert data.keys() == {"id", "processing_status", "progress_percentage", "running_steps"} and data["id"] == created["id"]
         assert 0 < data["progress_percentage"] < 100 and data["processing_status"] == "processing"
     assert events[-1][2]["progress_percentage"] == 100
 

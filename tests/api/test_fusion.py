@@ -5,6 +5,7 @@ import pytest
 import requests
 
 from conftest import PHOTOS
+from test_events import Stream, check_order
 from test_templates import Customer, finished
 
 CLIP = {"id": "clip", "flow": "create_video", "params": {"image_url": "{{options.photo}}", "duration": 1, "fps": 24,
@@ -35,7 +36,7 @@ def files(server, tmp_path_factory):
     return {"photo": PHOTOS / "coffee.png", "logo": logo}
 
 
-def run(customer, definition, files, **options):
+def start(customer, definition, files, **options):
     assert customer.save(definition).status_code == 200
     for name, path in files.items():
         with open(path, "rb") as file:
@@ -43,7 +44,11 @@ def run(customer, definition, files, **options):
         options[name] = answer.json()["data"]["url"]
     created = customer.request("POST", "/v2/workflow", json={"template_id": "chain", "options": options})
     assert created.status_code == 200, created.text
-    return finished(customer, created.json()["data"]["id"])
+    return created.json()["data"]
+
+
+def run(customer, definition, files, **options):
+    return finished(customer, start(customer, definition, files, **options)["id"])
 
 
 def content(completion):
@@ -71,6 +76,46 @@ def test_a_chain_is_one_pass(customer, files, tmp_path):
     assert [result["content_type"] for result in publish["result"]] == ["video/mp4", "image/jpeg"]
     assert clip["provider"] == "local"
     assert sum(step["used_credits"] for step in data["completions"]) == 3
+
+
+def test_a_grid_is_coded_once_with_what_stands_over_it(customer, files, tmp_path):
+    """Two photos become clips, the grid of them gets logo and loudness: the grid, logo and publish share one pass."""
+    again = dict(CLIP, id="again")
+    grid = {"id": "grid", "flow": "tile_grid_videos", "params": {"video_urls": ["{{steps.clip.url}}", "{{steps.again.url}}"]}}
+    mark = dict(MARK, params=dict(MARK["params"], video_url="{{steps.grid.url}}"))
+    definition = dict(template("publish"), steps=[CLIP, again, grid, mark, PUBLISH])
+    data = run(customer, definition, files)
+    assert data["processing_status"] == "success", data["error"]
+    by_id = {step["id"]: step for step in data["completions"]}
+    assert content(by_id["grid"]) == content(by_id["mark"]) and is_lime(content(by_id["publish"]), tmp_path)
+    assert not is_lime(content(by_id["clip"]), tmp_path)
+    pictures = [subprocess.run(["ffmpeg", "-v", "error", "-i", "-", "-map", "0:v", "-c", "copy", "-f", "md5", "-"],
+                               input=content(by_id[step]), check=True, capture_output=True, timeout=60).stdout
+                for step in ("grid", "publish")]
+    assert pictures[0] == pictures[1]
+
+
+def test_every_step_of_a_pass_moves(customer, files):
+    """In events and in the object: all of them are seen at work, each as far as the pass; the whole never goes back."""
+    long_clip = dict(CLIP, params=dict(CLIP["params"], duration=10, loop=2))
+    created = start(customer, dict(template("publish"), steps=[long_clip, MARK, PUBLISH]), files)
+    assert created["running_steps"] == []
+    events = Stream(customer, created["id"]).end(100)
+    check_order(events)
+    seen = [data["running_steps"] for _, name, data in events if name == "progress" and data["running_steps"]]
+    assert len(seen) > 3 and events[-1][2]["running_steps"] == []
+    for steps in seen:
+        assert [step["id"] for step in steps] == ["clip", "mark", "publish"]
+        assert {step["status"] for step in steps} == {"processing"} and {step["item"] for step in steps} == {0}
+        assert len({step["progress_percentage"] for step in steps}) == 1
+    percents = [steps[0]["progress_percentage"] for steps in seen]
+    assert percents == sorted(percents) and percents[0] < percents[-1]
+    # the whole moves with them: all three steps are the pass
+    for _, name, data in events:
+        if name == "progress" and data["running_steps"]:
+            assert abs(data["progress_percentage"] - data["running_steps"][0]["progress_percentage"]) < 2
+    lines = customer.request("GET", f"/v2/workflow/{created['id']}/logs").json()["data"]
+    assert ["clip", "One pass makes this step and mark, publish."] in [[line["step_id"], line["text"]] for line in lines]
 
 
 def test_what_is_an_output_is_made_by_itself(customer, files, tmp_path):

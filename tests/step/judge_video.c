@@ -197,6 +197,40 @@ double judge_distance(const struct judge_frames *frames, int frame, int other)
     return sum / (double)count;
 }
 
+/* Of one square of brightness (green) at `at`. */
+static double judge_square(const uint8_t *a, const uint8_t *b, size_t stride)
+{
+    enum { SIDE = 8 };
+    const double c1 = 6.5025, c2 = 58.5225, count = SIDE * SIDE;
+    double sum_a = 0, sum_b = 0, aa = 0, bb = 0, ab = 0;
+    for (size_t i = 0; i < SIDE * SIDE; i++) {
+        size_t at = (i / SIDE) * stride + (i % SIDE) * 3 + 1;
+        sum_a += a[at];
+        sum_b += b[at];
+        aa += a[at] * a[at];
+        bb += b[at] * b[at];
+        ab += a[at] * b[at];
+    }
+    double mean_a = sum_a / count, mean_b = sum_b / count;
+    double spread = aa / count - mean_a * mean_a + bb / count - mean_b * mean_b;
+    double both = ab / count - mean_a * mean_b;
+    return (2 * mean_a * mean_b + c1) * (2 * both + c2) /
+           ((mean_a * mean_a + mean_b * mean_b + c1) * (spread + c2));
+}
+
+double judge_similarity(const struct judge_frames *frames, const struct judge_frames *others,
+                        int frame)
+{
+    double sum = 0;
+    int count = 0;
+    for (int y = 0; y + 8 <= frames->height; y += 8) {
+        for (int x = 0; x + 8 <= frames->width; x += 8, count++)
+            sum += judge_square(judge_pixel(frames, frame, x, y), judge_pixel(others, frame, x, y),
+                                (size_t)frames->width * 3);
+    }
+    return sum / count;
+}
+
 double judge_loudness(int fd)
 {
     char command[256];

@@ -49,6 +49,10 @@ void judge_color(const struct judge_frames *frames, int frame, int x, int y, uns
 /* Mean distance of two pictures in values of a byte. */
 double judge_distance(const struct judge_frames *frames, int frame, int other);
 
+/* Structural similarity of a picture of one to that of another, 1 for the same: mean over its brightness in squares of 8. */
+double judge_similarity(const struct judge_frames *frames, const struct judge_frames *others,
+                        int frame);
+
 /* Integrated loudness in LUFS. */
 double judge_loudness(int fd);
 /* Strength of a tone, as an amplitude, in samples from..to. */

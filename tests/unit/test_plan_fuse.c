@@ -14,6 +14,15 @@
     "'logo_url': 'https://x.org/l.png'}, 'local': {" local "}}"
 #define TEMPLATE(steps, outputs) "{'id': 't', 'steps': [" steps "], 'outputs': [" outputs "]}"
 
+/* A chain of two: the step "clip" with these parameters, and one behind it that takes its video. */
+#define PAIR(flow, params, next, more)                                                             \
+    TEMPLATE("{'id': 'clip', 'flow': '" flow "', 'params': {" params "}}, "                        \
+             "{'id': 'next', 'flow': '" next                                                       \
+             "', 'params': {'video_url': '{{steps.clip.url}}'" more "}}",                          \
+             "{'step': 'next'}")
+#define A_VIDEO "'video_url': 'https://x.org/v.mp4'"
+#define A_LOGO ", 'logo_url': 'https://x.org/l.png'"
+
 /* The ids of the followers of the step "clip", with blanks between. */
 static void check(const char *definition, const char *expected)
 {
@@ -23,7 +32,10 @@ static void check(const char *definition, const char *expected)
     struct plan_outcome *outcomes = arena_array(a, plan_template_step_count(t), sizeof(*outcomes));
     const struct plan_view view = {.template = t, .options = options, .outcomes = outcomes};
     struct plan_follower followers[PLAN_FOLLOWERS_MAX];
-    size_t count = plan_fuse(a, &view, (size_t)plan_template_step_index(t, "clip"), followers);
+    size_t clip = (size_t)plan_template_step_index(t, "clip");
+    struct plan_decision decision = plan_decide(a, &view, clip);
+    const json_t *first = json_array_get(decision.runs, 0);
+    size_t count = plan_fuse(a, &view, clip, json_object_get(first, "params"), followers);
     const char *found = "";
     for (size_t i = 0; i < count; i++) {
         found = arena_printf(a, "%s%s%s", found, i ? " " : "",
@@ -91,6 +103,63 @@ static void test_steps_that_do_not_fit(void **state)
           "");
 }
 
+/* What may begin a chain, as docs/TEMPLATES.md lists it. */
+static void test_steps_that_begin(void **state)
+{
+    (void)state;
+    check(PAIR("overlay_logo", A_VIDEO A_LOGO, "publish_video_with_logo", ""), "next");
+    check(PAIR("overlay_logo", "'image_url': 'https://x.org/a.png'" A_LOGO,
+               "publish_video_with_logo", ""),
+          "");
+    check(PAIR("overlay_video", A_VIDEO ", 'overlay_url': 'https://x.org/o.mp4'",
+               "publish_video_with_logo", ""),
+          "next");
+    check(PAIR("tile_grid_videos", "'video_urls': ['https://x.org/v.mp4']", "overlay_logo", A_LOGO),
+          "next");
+    check(PAIR("crop_to_content", A_VIDEO, "overlay_logo", A_LOGO), "next");
+    check(PAIR("crop_to_content", "'image_url': 'https://x.org/a.png'", "overlay_logo", A_LOGO),
+          "");
+    check(PAIR("replace_background", A_VIDEO, "overlay_logo", A_LOGO), "next");
+    check(PAIR("replace_background",
+               "'image_url': 'https://x.org/a.png', 'option': 'ReplaceBackground', "
+               "'background_video_url': 'https://x.org/v.mp4'",
+               "overlay_logo", A_LOGO),
+          "next");
+    check(PAIR("replace_background", "'image_url': 'https://x.org/a.png'", "overlay_logo", A_LOGO),
+          "");
+    check(PAIR("video_audio_merge", A_VIDEO ", 'audio_url': 'https://x.org/s.mp3'", "overlay_logo",
+               A_LOGO),
+          "next");
+    check(PAIR("publish_video_with_logo", A_VIDEO, "overlay_logo", A_LOGO), "next");
+}
+
+/* What may follow, by its parameters. */
+static void test_steps_that_follow(void **state)
+{
+    (void)state;
+#define BEHIND(next, more) PAIR("publish_video_with_logo", A_VIDEO, next, more)
+    check(BEHIND("overlay_video", ", 'overlay_url': 'https://x.org/o.mp4'"), "next");
+    check(BEHIND("overlay_video", ", 'overlay_url': 'https://x.org/o.mp4', 'end': 'shortest'"), "");
+    check(BEHIND("overlay_logo", A_LOGO ", 'image_url': 'https://x.org/a.png'"), "");
+    check(BEHIND("video_audio_merge", ", 'audio_url': 'https://x.org/s.mp3'"), "next");
+    check(BEHIND("video_audio_merge",
+                 ", 'audio_url': 'https://x.org/s.mp3', 'attach_mode': 'PadAudio'"),
+          "next");
+    check(BEHIND("video_audio_merge",
+                 ", 'audio_url': 'https://x.org/s.mp3', 'attach_mode': 'Strict'"),
+          "next");
+    check(BEHIND("video_audio_merge",
+                 ", 'audio_url': 'https://x.org/s.mp3', 'attach_mode': 'MatchAudio'"),
+          "");
+    check(BEHIND("video_audio_merge",
+                 ", 'audio_url': 'https://x.org/s.mp3', 'attach_mode': 'SpeedAdjust'"),
+          "");
+    check(BEHIND("publish_video_with_logo", ""), "next");
+    check(BEHIND("crop_to_content", ""), "");
+    check(BEHIND("replace_background", ""), "");
+#undef BEHIND
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +167,8 @@ int main(void)
         cmocka_unit_test(test_results_that_are_shown),
         cmocka_unit_test(test_results_that_others_need),
         cmocka_unit_test(test_steps_that_do_not_fit),
+        cmocka_unit_test(test_steps_that_begin),
+        cmocka_unit_test(test_steps_that_follow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -544,7 +544,7 @@ static void test_publish_copies(void **state)
     check_same(fd, out);
     struct picture *red CLEANUP(picture) = flat(100, 100, 255, 0, 0, 255);
     const struct video_logo logo = {red, 0, 0, 1, 0, 0};
-    const struct video_publish_settings with_logo = {.logo = &logo};
+    const struct video_publish_settings with_logo = {.marks = {&logo, 1}};
     int marked CLEANUP(fd) = publish("high.mp4", &with_logo, &result, &poster);
     check_pixel(marked, 1, 0.02, 0.04, 254, 0, 0);
     int in CLEANUP(fd) = data("high.mp4");
@@ -659,7 +659,7 @@ static void test_jail(void **state)
     static const char *const names[] = {"hd.mp4", "vp9.webm", "hdr.mp4", "high.mp4"};
     struct picture *red CLEANUP(picture) = flat(100, 50, 255, 0, 0, 128);
     const struct video_logo logo = {red, 10, 10, 0.7, 0, 0};
-    const struct video_publish_settings settings = {.logo = &logo};
+    const struct video_publish_settings settings = {.marks = {&logo, 1}};
     struct video_result result;
     struct picture *poster = NULL;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

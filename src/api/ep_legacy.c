@@ -50,7 +50,7 @@ static void legacy_take_options(struct api_call *call, const struct http_part *p
         return;
     if (json_parse(part->text, part->text_size, call->api->settings.json_bytes_max, &options,
                    &err) < 0)
-        plan_fault_add(faults, "/options", 0, "value_error", "options is JSON: %s", err.message);
+        plan_fault_add(faults, "/options", 0, "value_error", "%s", err.message);
     else
         json_object_set_new(call->body, "options", options);
 }

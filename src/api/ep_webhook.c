@@ -145,6 +145,10 @@ static void webhook_redeliver(struct api_call *call)
     int rc = store_wait_finish(&wait, &err);
     if (rc == 0)
         rc = store_webhook_get(store, call->arena, call->customer, call->values[0], &webhook, &err);
+    if (rc == ERR_NOT_FOUND) {
+        reply_code(call, ERR_NOT_FOUND);
+        return;
+    }
     if (rc != 0) {
         reply_error(call, &err);
         return;

@@ -198,7 +198,8 @@ static void workflow_check_limit(struct api_call *call, struct store_workflow *w
     workflow->max_credits = json_integer_value(limit);
     if (!json_is_integer(limit))
         plan_fault_add(faults, "/max_credits", 0, "type_error",
-                       "max_credits is a whole number, not a %s.", json_type_name(limit));
+                       "max_credits is a whole number, not %s.",
+                       json_is_real(limit) ? "a fraction" : json_type_name(limit));
     else if (workflow->max_credits < 0)
         plan_fault_add(faults, "/max_credits", 0, "value_error", "max_credits is 0 or more.");
     else if (faults->error_count == 0 && workflow->price > workflow->max_credits)
@@ -329,7 +330,7 @@ static void workflow_edit_delivered(struct api_call *call, struct store_edit *ed
         edit->delivered_at = clock_wall_us();
     else if (!json_is_string(time))
         plan_fault_add(faults, "/delivered_at", 0, "type_error",
-                       "delivered_at is a time or null, not a %s.", json_type_name(time));
+                       "delivered_at is a time or null, not %s.", json_type_name(time));
     else if (clock_parse(json_string_value(time), &edit->delivered_at, NULL) < 0 ||
              edit->delivered_at == 0)
         plan_fault_add(faults, "/delivered_at", 0, "value_error",

@@ -162,7 +162,7 @@ const char *workflow_text(struct api_call *call, const char *name, const char *o
     if (!member || json_is_null(member))
         return otherwise;
     if (!json_is_string(member)) {
-        plan_fault_add(faults, path, 0, "type_error", "%s is a text, not a %s.", name,
+        plan_fault_add(faults, path, 0, "type_error", "%s is a text, not %s.", name,
                        json_type_name(member));
         return otherwise;
     }

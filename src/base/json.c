@@ -112,17 +112,17 @@ const char *json_type_name(const json_t *json)
 {
     switch (json_typeof(json)) {
     case JSON_OBJECT:
-        return "object";
+        return "an object";
     case JSON_ARRAY:
-        return "array";
+        return "an array";
     case JSON_STRING:
-        return "string";
+        return "a string";
     case JSON_INTEGER:
     case JSON_REAL:
-        return "number";
+        return "a number";
     case JSON_TRUE:
     case JSON_FALSE:
-        return "boolean";
+        return "a boolean";
     default:
         return "null";
     }

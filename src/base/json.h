@@ -40,7 +40,7 @@ int64_t json_member_integer(const json_t *object, const char *key, int64_t other
 double json_member_number(const json_t *object, const char *key, double otherwise);
 bool json_member_bool(const json_t *object, const char *key, bool otherwise);
 
-/* "null", "boolean", "number", "string", "array" or "object". */
+/* As a sentence goes on: "null", "a boolean", "a number", "a string", "an array" or "an object". */
 const char *json_type_name(const json_t *json);
 
 /* Appends `token` to a JSON Pointer with ~ and / escaped, in the arena. */

@@ -46,6 +46,23 @@ static int serve_read_pem(struct arena *a, const char *path, const char **ret_pe
     return 0;
 }
 
+/* NULL stays NULL; slashes at the end go. */
+static int serve_read_public_url(struct arena *a, const char *url, const char **ret_url,
+                                 struct err *err)
+{
+    size_t length = url ? strlen(url) : 0;
+    *ret_url = NULL;
+    if (!url)
+        return 0;
+    if (plan_reference_check(url, true, err) < 0 || strpbrk(url, "?#"))
+        return err_set(err, ERR_INVALID, "public-url",
+                       "--public-url takes an http(s) URL without a query, not %s.", url);
+    while (url[length - 1] == '/')
+        length--;
+    *ret_url = arena_strndup(a, url, length);
+    return 0;
+}
+
 static int serve_http_settings(const struct options *options, struct http_settings *http,
                                struct err *err)
 {
@@ -104,7 +121,8 @@ static int serve_open(struct cmd *cmd, struct home *home, struct err *err)
     return rc;
 }
 
-static int serve_start(struct cmd *cmd, struct home *home, const struct http_settings *http,
+/* `read`: what was read, and could be wrong, before the folder was opened. */
+static int serve_start(struct cmd *cmd, struct home *home, const struct api_settings *read,
                        struct engine **ret_engine, struct api **ret_api, struct err *err)
 {
     const struct options *options = &cmd->options;
@@ -113,14 +131,14 @@ static int serve_start(struct cmd *cmd, struct home *home, const struct http_set
     engine_settings.keep_workflows_s = option_integer(options, PARAM_KEEP_WORKFLOWS) * day_s;
     engine_settings.keep_assets_s = option_integer(options, PARAM_KEEP_ASSETS) * day_s;
     struct api_settings api_settings = {
-        .http = *http,
+        .http = read->http,
         .store = home->store,
         .blobs = home->blobs,
         .catalog = home->catalog,
         .media_secret = home->media_secret,
         .metrics_key = option_text(options, PARAM_METRICS_KEY),
         .pack = home->pack,
-        .public_url = option_text(options, PARAM_PUBLIC_URL),
+        .public_url = read->public_url,
         .json_bytes_max = (uint64_t)option_integer(options, PARAM_BODY_BYTES),
         .asset_bytes_max = (uint64_t)option_integer(options, PARAM_ASSET_BYTES),
         .media_url_life_s = (int)option_integer(options, PARAM_MEDIA_URL_LIFE),
@@ -163,7 +181,7 @@ int cmd_serve(struct cmd *cmd)
     struct home home = {.pack_fd = -1, .lock_fd = -1};
     struct engine *engine = NULL;
     struct api *api = NULL;
-    struct http_settings http;
+    struct api_settings read = {0};
     sigset_t ending;
     if (!cmd_begin(cmd, PARAM_GROUP_SERVE | PARAM_GROUP_ENGINE, &status))
         return status;
@@ -176,15 +194,18 @@ int cmd_serve(struct cmd *cmd)
     pthread_sigmask(SIG_BLOCK, &ending, NULL);
     signal(SIGPIPE, SIG_IGN);
     serve_raise_descriptors();
-    int rc = serve_http_settings(&cmd->options, &http, &err);
+    int rc = serve_http_settings(&cmd->options, &read.http, &err);
+    if (rc == 0)
+        rc = serve_read_public_url(cmd->options.arena, option_text(&cmd->options, PARAM_PUBLIC_URL),
+                                   &read.public_url, &err);
     if (rc == 0)
         rc = serve_open(cmd, &home, &err);
     if (rc == 0)
         rc = serve_first_start(&home, &err);
     if (rc == 0)
-        rc = serve_start(cmd, &home, &http, &engine, &api, &err);
+        rc = serve_start(cmd, &home, &read, &engine, &api, &err);
     if (rc == 0) {
-        serve_print_address(&http, api);
+        serve_print_address(&read.http, api);
         sigwait(&ending, &signal_number);
         log_line(LOG_INFO, "stopping", "signal", strsignal(signal_number), NULL);
         api_quiesce(api);

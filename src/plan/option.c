@@ -67,7 +67,7 @@ static bool option_text_ok(const struct plan_option *option, const json_t *value
 {
     size_t most = option->max_length ? (size_t)option->max_length : PLAN_OPTION_LENGTH_MAX;
     if (!json_is_string(value)) {
-        plan_fault_add(faults, path, 0, "type_error", "%s is a text, not a %s.", option->key,
+        plan_fault_add(faults, path, 0, "type_error", "%s is a text, not %s.", option->key,
                        json_type_name(value));
         return false;
     }
@@ -104,7 +104,7 @@ static bool option_reference_ok(const struct plan_option *option, const json_t *
 {
     struct err err;
     if (!json_is_string(value)) {
-        plan_fault_add(faults, path, 0, "type_error", "%s is a URL, not a %s.", option->key,
+        plan_fault_add(faults, path, 0, "type_error", "%s is a URL, not %s.", option->key,
                        json_type_name(value));
         return false;
     }
@@ -155,7 +155,7 @@ static bool option_number_ok(const struct plan_option *option, const json_t *val
 {
     double number = json_number_value(value);
     if (!json_is_number(value)) {
-        plan_fault_add(faults, path, 0, "type_error", "%s is a number, not a %s.", option->key,
+        plan_fault_add(faults, path, 0, "type_error", "%s is a number, not %s.", option->key,
                        json_type_name(value));
         return false;
     }
@@ -228,7 +228,7 @@ static json_t *option_check_list(const struct plan_option *option, const json_t 
     else
         list = json_copy((json_t *)value);
     if (!json_is_array(list))
-        plan_fault_add(faults, path, 0, "type_error", "%s is a list, not a %s.", option->key,
+        plan_fault_add(faults, path, 0, "type_error", "%s is a list, not %s.", option->key,
                        json_type_name(value));
     else if (json_array_size(list) > most)
         plan_fault_add(faults, path, 0, "too_long", "%s has at most %zu items.", option->key, most);
@@ -265,7 +265,7 @@ json_t *option_check(const struct plan_option *option, const json_t *value, cons
     case OPTION_TOGGLE:
         ok = json_is_boolean(value);
         if (!ok)
-            plan_fault_add(faults, path, 0, "type_error", "%s is true or false, not a %s.",
+            plan_fault_add(faults, path, 0, "type_error", "%s is true or false, not %s.",
                            option->key, json_type_name(value));
         break;
     case OPTION_SELECT:
@@ -470,7 +470,7 @@ static bool option_images_ok(const json_t *image_urls, struct plan_faults *fault
     size_t before = faults->error_count, index;
     const json_t *url;
     if (image_urls && !json_is_null(image_urls) && !json_is_array(image_urls))
-        plan_fault_add(faults, "/image_urls", 0, "type_error", "image_urls is a list, not a %s.",
+        plan_fault_add(faults, "/image_urls", 0, "type_error", "image_urls is a list, not %s.",
                        json_type_name(image_urls));
     json_array_foreach(image_urls, index, url) option_reference_ok(
         &item, url, json_pointer_index(faults->arena, "/image_urls", index), faults);
@@ -507,7 +507,7 @@ static void option_check_names(const struct plan_template *t, const json_t *opti
     const char *key;
     const json_t *value;
     if (options && !json_is_null(options) && !json_is_object(options))
-        plan_fault_add(faults, "/options", 0, "type_error", "options is an object, not a %s.",
+        plan_fault_add(faults, "/options", 0, "type_error", "options is an object, not %s.",
                        json_type_name(options));
     json_object_foreach((json_t *)options, key, value)
     {

@@ -375,6 +375,8 @@ def test_max_credits(customer, photo):
     for value, kind in ((1, "value_error"), (0, "value_error"), (-1, "value_error"), ("2", "type_error"), (2.0, "type_error"), (True, "type_error"), ([], "type_error")):
         answer = customer.request("POST", "/v2/workflow", json={"template_id": "vim_grid2images", "image_urls": [photo], "max_credits": value})
         assert faults_of(answer) == {(("body", "max_credits"), kind)}
+        told = {float: "not a fraction.", bool: "not a boolean.", str: "not a string.", list: "not an array."}.get(type(value), ".")
+        assert answer.json()["detail"][0]["msg"].endswith(told)
     assert "2 credits" in customer.request("POST", "/v2/workflow", json={
         "template_id": "vim_grid2images", "image_urls": [photo], "max_credits": 1}).json()["detail"][0]["msg"]
     assert customer.money() == (1000, 0) and listed(customer)["data"] == []

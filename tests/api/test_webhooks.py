@@ -375,7 +375,8 @@ def test_deliveries_belong_to_their_customer(hooked, receiver):
     assert hooked.request("GET", "/v2/webhooks/deliveries", headers=headers).json()["data"] == []
     path = f"/v2/webhooks/deliveries/{delivery['id']}/redeliver"
     assert hooked.request("POST", path, headers=headers).status_code == 404
-    assert hooked.request("POST", "/v2/webhooks/deliveries/none/redeliver").status_code == 404
+    answer = hooked.request("POST", "/v2/webhooks/deliveries/none/redeliver")
+    assert (answer.status_code, answer.json()) == (404, {"message": "NOT_FOUND"})
     stranger = hooked.request("GET", "/v2/webhooks/secret", headers=headers).json()["secrets"]
     assert stranger != secrets_of(hooked)
     for method, path in (("GET", "/v2/webhooks/secret"), ("POST", "/v2/webhooks/secret/rotate"),

@@ -40,14 +40,14 @@ struct parallax {
     struct layers info; /* without pictures */
     float seconds;
     struct sheet clean;
-    struct whole wholes[2];       /* the subject, and what stands before it */
-    int columns, rows;            /* corners of cells */
-    float *nearness;              /* of the plate at the corners */
-    int32_t *source_x, *source_y; /* where the plate's corners come from, 16.16 */
-    uint8_t *bare;                /* 1 for each of a frame's cells where the plate may be seen */
-    uint16_t *vignette;           /* 0..256 for blocks of 8 pixels */
-    int8_t *grain;                /* GRAIN_SIDE rows of GRAIN_SIDE pixels, each four times */
-    struct particle_mark *marks;  /* of one frame */
+    struct whole wholes[2]; /* the subject, and what stands before it */
+    int columns, rows;      /* corners of cells */
+    float *nearness;        /* of the plate at the corners */
+    int32_t *source;        /* where the plate's corners come from, 16.16: rows of x, then of y */
+    uint8_t *bare;          /* 1 for each of a frame's cells where the plate may be seen */
+    uint16_t *vignette;     /* 0..256 for blocks of 8 pixels */
+    int8_t *grain;          /* GRAIN_SIDE rows of GRAIN_SIDE pixels, each four times */
+    struct particle_mark *marks; /* of one frame */
     size_t mark_count;
     uint16_t linear[256]; /* of sRGB, 0..LINEAR_STEPS */
     uint8_t encoded[LINEAR_STEPS + 1];
@@ -188,8 +188,7 @@ struct parallax *parallax_new(const struct layers *layers, float seconds)
     p->columns = (layers->width + CELL_X - 1) / CELL_X + 1;
     p->rows = (layers->height + CELL_Y - 1) / CELL_Y + 1;
     size_t corners = (size_t)p->columns * (size_t)p->rows;
-    p->source_x = mem_array(corners, sizeof(int32_t));
-    p->source_y = mem_array(corners, sizeof(int32_t));
+    p->source = mem_array(2 * corners, sizeof(int32_t));
     p->bare = mem_array(cell_count(p), 1);
     prepare_whole(p, &p->wholes[0], layers->subject, 1);
     prepare_whole(p, &p->wholes[1], layers->front, FRONT_NEARNESS);
@@ -212,8 +211,7 @@ void parallax_free(struct parallax *p)
     }
     free(p->bare);
     free(p->nearness);
-    free(p->source_x);
-    free(p->source_y);
+    free(p->source);
     free(p->vignette);
     free(p->grain);
     free(p->marks);
@@ -235,7 +233,8 @@ struct shot {
 struct strip {
     const struct shot *shot;
     uint32_t *pixels, *line;
-    int32_t *x, *y;
+    int32_t *x, *y; /* corners */
+    int32_t *plate; /* those of the plate, x and y, and their steps to the next row */
     uint8_t *wanted;
     uint16_t *gains[2];
     int first, last, stride;
@@ -269,20 +268,32 @@ static uint32_t *strip_row(const struct strip *strip, int y)
     return strip->pixels + (size_t)(y - strip->first) * (size_t)strip->stride;
 }
 
+/* The plate's corners of a row of pixels, which comes after the one before it; 1/65536 of a pixel are left over. */
+static void plate_corners(const struct strip *strip, int y)
+{
+    const struct parallax *p = strip->shot->p;
+    int count = 2 * p->columns;
+    int32_t *restrict at = strip->plate, *restrict step = at + count;
+    if (y % CELL_Y > 0) {
+        for (int i = 0; i < count; i++)
+            at[i] += step[i];
+        return;
+    }
+    size_t row = (size_t)(y / CELL_Y) * (size_t)count;
+    const int32_t *restrict top = p->source + row, *restrict low = top + count;
+    for (int i = 0; i < count; i++) {
+        at[i] = top[i];
+        step[i] = (low[i] - top[i]) / CELL_Y;
+    }
+}
+
 static void strip_clean(const struct strip *strip, int y)
 {
     const struct parallax *p = strip->shot->p;
-    int part = y % CELL_Y;
-    size_t at = (size_t)(y / CELL_Y) * (size_t)p->columns;
-    const int32_t *top_x = p->source_x + at, *low_x = top_x + p->columns;
-    const int32_t *top_y = p->source_y + at, *low_y = top_y + p->columns;
-    for (int i = 0; i < p->columns; i++) {
-        strip->x[i] = top_x[i] + (low_x[i] - top_x[i]) / CELL_Y * part;
-        strip->y[i] = top_y[i] + (low_y[i] - top_y[i]) / CELL_Y * part;
-    }
+    plate_corners(strip, y);
     const struct rows_cells cells = {.sheet = &p->clean,
-                                     .x = strip->x,
-                                     .y = strip->y,
+                                     .x = strip->plate,
+                                     .y = strip->plate + p->columns,
                                      .wanted =
                                          p->bare + (size_t)(y / CELL_Y) * (size_t)(p->columns - 1),
                                      .count = p->columns - 1};
@@ -466,8 +477,9 @@ static void strip_init(struct strip *strip, const struct shot *shot)
     *strip = (struct strip){.shot = shot, .stride = (int)stride};
     strip->pixels = mem_array((STRIP + 1) * stride, sizeof(uint32_t));
     strip->line = strip->pixels + STRIP * stride;
-    strip->x = mem_array(2 * columns, sizeof(int32_t));
+    strip->x = mem_array(6 * columns, sizeof(int32_t));
     strip->y = strip->x + columns;
+    strip->plate = strip->y + columns;
     strip->wanted = mem_array(columns, 1);
     strip->gains[0] = mem_array(2 * stride / ROWS_BLOCK, sizeof(uint16_t));
     strip->gains[1] = strip->gains[0] + stride / ROWS_BLOCK;
@@ -512,12 +524,13 @@ static void shot_place_plate(const struct shot *shot)
 {
     struct parallax *p = shot->p;
     for (int j = 0; j < p->rows; j++) {
+        const float *nearness = p->nearness + (size_t)j * (size_t)p->columns;
+        int32_t *x = p->source + 2 * (size_t)j * (size_t)p->columns, *y = x + p->columns;
         for (int i = 0; i < p->columns; i++) {
-            size_t at = (size_t)j * (size_t)p->columns + (size_t)i;
-            float x, y;
-            shot_source(shot, p->nearness[at], (float)(i * CELL_X), (float)(j * CELL_Y), &x, &y);
-            p->source_x[at] = fixed(x);
-            p->source_y[at] = fixed(y);
+            float at_x, at_y;
+            shot_source(shot, nearness[i], (float)(i * CELL_X), (float)(j * CELL_Y), &at_x, &at_y);
+            x[i] = fixed(at_x);
+            y[i] = fixed(at_y);
         }
     }
 }

@@ -17,7 +17,7 @@
 struct framing {
     uint64_t length;
     int lengths, encodings, hosts;
-    bool bad_name, bad_value, bad_length, bad_encoding;
+    bool bad_name, bad_value, bad_length, bad_encoding, bad_host;
     size_t bytes;
     const char *expected; /* where the next line begins */
     bool whole;           /* the lines are all of the head */
@@ -60,6 +60,33 @@ static bool is_token(const char *text, size_t size)
     return size > 0;
 }
 
+/* RFC 3986, 3.2.2 and 3.2.3: a name or an address, and a port. */
+bool framing_host_valid(const char *text, size_t size)
+{
+    static const char in_names[] = "-._~%!$&'()*+,;=", in_brackets[] = ":.";
+    bool brackets = size > 0 && text[0] == '[';
+    size_t at = brackets;
+    for (; at < size && text[at] != (brackets ? ']' : ':'); at++) {
+        if (brackets ? !isxdigit((unsigned char)text[at]) && !memchr(in_brackets, text[at], 2)
+                     : !isalnum((unsigned char)text[at]) &&
+                           !memchr(in_names, text[at], sizeof(in_names) - 1))
+            return false;
+    }
+    if (brackets && (at == 1 || at++ == size))
+        return false;
+    if (at == size)
+        return true;
+    long port = 0;
+    if (text[at++] != ':' || size - at > 5)
+        return false;
+    for (; at < size; at++) {
+        if (!isdigit((unsigned char)text[at]))
+            return false;
+        port = port * 10 + (text[at] - '0');
+    }
+    return port <= 65535;
+}
+
 static bool is_plain(const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
@@ -84,7 +111,10 @@ static enum MHD_Result framing_header(void *context, enum MHD_ValueKind kind, co
     framing->bytes += name_size + value_size + 4;
     framing->bad_name |= !is_token(name, name_size);
     framing->bad_value |= !is_plain(value, value_size);
-    framing->hosts += name_is(name, name_size, "Host");
+    if (name_is(name, name_size, "Host")) {
+        framing->hosts++;
+        framing->bad_host |= !framing_host_valid(value, value_size);
+    }
     if (name_is(name, name_size, "Content-Length")) {
         framing->lengths++;
         framing->bad_length |=
@@ -133,6 +163,8 @@ static const char *framing_fault(const struct http_request *request, const struc
         return "There is more than one Host header.";
     if (framing->hosts == 0 && !is_1_0)
         return "The Host header is missing.";
+    if (framing->bad_host)
+        return "The Host header is no host with a port.";
     if (request->target_is_broken)
         return "The URL is no path, or has a broken escape or control characters.";
     return NULL;

@@ -130,6 +130,8 @@ void request_set_head(struct http_request *request, const char *method);
 
 /* framing.c: 0, or the status that the head is refused with; nothing that two readers could read differently passes. */
 /* `method` and `version` as libmicrohttpd gave them. */
+/* Of a Host header; an empty one is fine. */
+bool framing_host_valid(const char *text, size_t size);
 int framing_check(struct http_request *request, const char *method, const char *version,
                   const char **ret_reason);
 

@@ -82,8 +82,7 @@ static void request_read_target(struct http_request *request)
     if (scheme > 0) {
         size_t size = strcspn(at + scheme, "/?");
         request->authority = arena_strndup(a, at + scheme, size);
-        request->target_is_broken = size == 0 || strchr(request->authority, '@') ||
-                                    !percent_plain(at + scheme, size, false);
+        request->target_is_broken = size == 0 || !framing_host_valid(request->authority, size);
         at += scheme + size;
     }
     size_t length = strcspn(at, "?");

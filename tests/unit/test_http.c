@@ -25,6 +25,9 @@ struct framing_row {
         what, bytes, sizeof(bytes) - 1, status, part                                               \
     }
 
+#define BAD_HOST(what, host)                                                                       \
+    ROW(what, "GET /x HTTP/1.1\r\nHost: " host "\r\n\r\n", 400, "fault 400: The Host header is no")
+
 static const struct framing_row framing_rows[] = {
     ROW("plain", GET_HEAD "\r\n", 200, "GET /x query  body 0 "),
     ROW("1.0", "GET /x HTTP/1.0\r\n\r\n", 200, "GET /x"),
@@ -34,6 +37,22 @@ static const struct framing_row framing_rows[] = {
     ROW("bytes over 127", GET_HEAD "Username: \xc3\xa4\r\n\r\n", 200, "user \xc3\xa4."),
     ROW("no host", "GET /x HTTP/1.1\r\n\r\n", 400, "fault 400: The Host header is missing."),
     ROW("two hosts", GET_HEAD "Host: b\r\n\r\n", 400, "fault 400: There is more than one Host"),
+    ROW("empty host", "GET /x HTTP/1.1\r\nHost:\r\n\r\n", 200, "GET /x"),
+    ROW("host with a port", "GET /x HTTP/1.1\r\nHost: a-b.c_d:65535\r\n\r\n", 200, "GET /x"),
+    ROW("address with a port", "GET /x HTTP/1.1\r\nHost: [::ffff:1.2.3.4]:8080\r\n\r\n", 200,
+        "GET /x"),
+    ROW("host with an empty port", "GET /x HTTP/1.1\r\nHost: a:\r\n\r\n", 200, "GET /x"),
+    BAD_HOST("blank in the host", "a b"),
+    BAD_HOST("path in the host", "a/b"),
+    BAD_HOST("user in the host", "me@a"),
+    BAD_HOST("quote in the host", "a\"b"),
+    BAD_HOST("port too high", "a:65536"),
+    BAD_HOST("long port", "a:000080"),
+    BAD_HOST("port that is none", "a:b"),
+    BAD_HOST("two ports", "a:1:2"),
+    BAD_HOST("brackets open", "[::1"),
+    BAD_HOST("brackets empty", "[]"),
+    BAD_HOST("text behind brackets", "[::1]a"),
     ROW("fold", GET_HEAD "A: b\r\n c\r\n\r\n", 400, "fault 400: The lines"),
     ROW("fold in the middle", GET_HEAD "A: b\r\n\tc\r\nD: e\r\n\r\n", 400, "fault 400: The lines"),
     ROW("fold first", "GET /x HTTP/1.1\r\n A: b\r\n" HOST "\r\n", 400, "fault 400: "),
@@ -63,6 +82,8 @@ static const struct framing_row framing_rows[] = {
     ROW("0.9", "GET /x\r\n\r\n", 400, ""),
     ROW("small letters", "GET /x http/1.1\r\n" HOST "\r\n", 400, ""),
     ROW("absolute with a user", "GET http://me@a/x HTTP/1.1\r\n" HOST "\r\n", 400,
+        "fault 400: The URL"),
+    ROW("absolute with a bad port", "GET http://a:b/x HTTP/1.1\r\n" HOST "\r\n", 400,
         "fault 400: The URL"),
     ROW("absolute without a host", "GET http:///x HTTP/1.1\r\n" HOST "\r\n", 400,
         "fault 400: The URL"),

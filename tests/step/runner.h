@@ -7,7 +7,7 @@
 #define TESTS_STEP_RUNNER_H
 
 #include "host.h"
-#include "judge_video.h"
+#include "shared/judge_video.h"
 
 /* First in main(), with its words: the folder of videos and, if there is a second one, that of the project, whose assets the
  * steps then find. False when it cannot go on; it has said why. */

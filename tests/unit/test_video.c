@@ -5,6 +5,7 @@
 #include "base/sha256.h"
 #include "media/audio.h"
 #include "shared/fault.h"
+#include "shared/judge_video.h"
 #include "worker/jail.h"
 
 #include <fcntl.h>
@@ -37,92 +38,14 @@ static int blank(void)
 
 /* --- judging a file --- */
 
-struct facts {
-    int width, height, profile, frames, sound_frames;
-    bool is_plain, has_sound;
-    enum AVCodecID sound_codec;
-    double rate, video_s, sound_s;
-    char title[64];
-};
-
-static AVFormatContext *open_result(int fd)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    AVFormatContext *file = NULL;
-    assert_int_equal(avformat_open_input(&file, path, NULL, NULL), 0);
-    assert_true(avformat_find_stream_info(file, NULL) >= 0);
-    return file;
-}
-
-/* Every time is where it belongs: a whole number of frames from 0, none twice. */
-static void check_times(AVFormatContext *file, const AVStream *video, int frames)
-{
-    bool *seen = calloc((size_t)frames + 1, sizeof(bool));
-    AVPacket *packet = av_packet_alloc();
-    int count = 0;
-    while (av_read_frame(file, packet) >= 0) {
-        if (packet->stream_index == video->index) {
-            double exact =
-                (double)packet->pts * av_q2d(video->time_base) * av_q2d(video->avg_frame_rate);
-            int index = (int)lrint(exact);
-            assert_true(fabs(exact - index) < 0.01);
-            assert_in_range(index, 0, frames - 1);
-            assert_false(seen[index]);
-            seen[index] = true;
-            count++;
-        }
-        av_packet_unref(packet);
-    }
-    assert_int_equal(count, frames);
-    av_packet_free(&packet);
-    free(seen);
-}
-
-static struct facts look(int fd)
-{
-    AVFormatContext *file = open_result(fd);
-    struct facts facts = {0};
-    for (unsigned i = 0; i < file->nb_streams; i++) {
-        const AVStream *stream = file->streams[i];
-        const AVCodecParameters *p = stream->codecpar;
-        if (p->codec_type == AVMEDIA_TYPE_VIDEO) {
-            facts.width = p->width;
-            facts.height = p->height;
-            facts.profile = p->profile;
-            facts.frames = (int)stream->nb_frames;
-            facts.rate = av_q2d(stream->avg_frame_rate);
-            facts.video_s = (double)stream->duration * av_q2d(stream->time_base);
-            facts.is_plain = p->codec_id == AV_CODEC_ID_H264 && p->format == AV_PIX_FMT_YUV420P &&
-                             p->color_range == AVCOL_RANGE_MPEG &&
-                             p->color_primaries == AVCOL_PRI_BT709 &&
-                             p->color_trc == AVCOL_TRC_BT709 && p->color_space == AVCOL_SPC_BT709;
-        } else {
-            facts.has_sound = true;
-            facts.sound_codec = p->codec_id;
-            facts.sound_frames = (int)stream->nb_frames;
-            facts.sound_s = (double)stream->duration * av_q2d(stream->time_base);
-        }
-    }
-    const AVDictionaryEntry *title = av_dict_get(file->metadata, "title", NULL, 0);
-    snprintf(facts.title, sizeof(facts.title), "%s", title ? title->value : "");
-    check_times(file, file->streams[0], facts.frames);
-    avformat_close_input(&file);
-    return facts;
-}
-
-/* Index before data, and neither versions (but of copied streams) nor a time of creation. */
-static void check_file(int fd, bool has_copies)
+/* Neither versions (but of copied streams) nor a time of creation. */
+static void check_plain(int fd, bool has_copies)
 {
     struct stat status;
     assert_int_equal(fstat(fd, &status), 0);
     size_t size = (size_t)status.st_size;
     char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     assert_true(bytes != MAP_FAILED);
-    const char *index = memmem(bytes, size, "moov", 4), *content = memmem(bytes, size, "mdat", 4);
-    assert_non_null(index);
-    assert_non_null(content);
-    assert_true(index < content);
     assert_null(memmem(bytes, size, "x264", 4));
     if (!has_copies)
         assert_null(memmem(bytes, size, "Lavc", 4));
@@ -145,26 +68,6 @@ static void check_pixel(int fd, double seconds, double x, double y, int red, int
     if (abs(pixel[0] - red) > 6 || abs(pixel[1] - green) > 6 || abs(pixel[2] - blue) > 6)
         fail_msg("at %.2f s, %.2f, %.2f: %d %d %d instead of %d %d %d", seconds, x, y, pixel[0],
                  pixel[1], pixel[2], red, green, blue);
-}
-
-/* By the ffmpeg program. */
-static double loudness(int fd)
-{
-    char command[256], line[256];
-    double lufs = 0;
-    snprintf(
-        command, sizeof(command),
-        "ffmpeg -nostats -nostdin -hide_banner -i /proc/%d/fd/%d -vn -af ebur128 -f null - 2>&1",
-        (int)getpid(), fd);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    while (fgets(line, sizeof(line), pipe)) {
-        const char *at = strstr(line, " I: ");
-        if (at)
-            lufs = strtod(at + 4, NULL);
-    }
-    pclose(pipe);
-    return lufs;
 }
 
 static void check_same(int a, int b)
@@ -214,10 +117,9 @@ static void test_writer(void **state)
 {
     (void)state;
     int fd CLEANUP(fd) = write_colors(), again CLEANUP(fd) = write_colors();
-    struct facts facts = look(fd);
-    check_file(fd, false);
-    assert_true(facts.is_plain);
-    assert_int_equal(facts.profile, FF_PROFILE_H264_HIGH);
+    struct judge_facts facts = judge_file(fd);
+    check_plain(fd, false);
+    assert_true(facts.is_high);
     assert_int_equal(facts.width, 320);
     assert_int_equal(facts.height, 240);
     assert_int_equal(facts.frames, 48);
@@ -379,11 +281,10 @@ static void test_logo(void **state)
     struct video_result result;
     int fd CLEANUP(fd) = overlay("hd.mp4", &logo, &result);
     int again CLEANUP(fd) = overlay("hd.mp4", &logo, &result);
-    struct facts facts = look(fd);
-    check_file(fd, true);
+    struct judge_facts facts = judge_file(fd);
+    check_plain(fd, true);
     check_same(fd, again);
-    assert_true(facts.is_plain);
-    assert_int_equal(facts.profile, FF_PROFILE_H264_HIGH);
+    assert_true(facts.is_high);
     assert_int_equal(facts.frames, 90);
     assert_int_equal(facts.sound_codec, AV_CODEC_ID_AAC);
     assert_int_equal(result.width, 1280);
@@ -419,7 +320,7 @@ static void test_logo_copies_sound(void **state)
     const struct video_logo logo = {white, 0, 0, 1, 0, 0};
     struct video_result result;
     int in CLEANUP(fd) = data("hd.mp4"), out CLEANUP(fd) = overlay("hd.mp4", &logo, &result);
-    AVFormatContext *files[2] = {open_result(in), open_result(out)};
+    AVFormatContext *files[2] = {judge_open(in), judge_open(out)};
     AVPacket *packets[2] = {av_packet_alloc(), av_packet_alloc()};
     int same = 0;
     for (bool more = true; more; same += more) {
@@ -441,7 +342,7 @@ static void test_logo_copies_sound(void **state)
         avformat_close_input(&files[i]);
     }
     int vorbis CLEANUP(fd) = overlay("vp9.webm", &logo, &result);
-    assert_int_equal(look(vorbis).sound_codec, AV_CODEC_ID_AAC);
+    assert_int_equal(judge_file(vorbis).sound_codec, AV_CODEC_ID_AAC);
 }
 
 static void test_odd_inputs(void **state)
@@ -456,16 +357,16 @@ static void test_odd_inputs(void **state)
     check_pixel(turned, 0.5, 0.5, 0.2, 0, 0, 254);
     check_pixel(turned, 0.5, 0.5, 0.8, 254, 0, 0);
     int odd CLEANUP(fd) = overlay("odd.mp4", &logo, &result);
-    assert_true(look(odd).is_plain);
+    judge_file(odd);
     assert_int_equal(result.width, 640);
     assert_int_equal(result.height, 358);
     int variable CLEANUP(fd) = overlay("variable.mp4", &logo, &result);
-    assert_true(look(variable).is_plain); /* and its times are constant, which look() checks */
+    judge_file(variable); /* and its times are constant, which judge_file() checks */
     assert_in_range(result.duration_ms, 1900, 2000);
     int pixels CLEANUP(fd) = overlay("wide_pixels.mp4", &logo, &result);
-    assert_int_equal(look(pixels).width, 768);
+    assert_int_equal(judge_file(pixels).width, 768);
     int hdr CLEANUP(fd) = overlay("hdr.mp4", &logo, &result);
-    assert_true(look(hdr).is_plain);
+    judge_file(hdr);
     check_pixel(hdr, 0.5, 0.5, 0.5, 255, 255, 255);
 }
 
@@ -486,16 +387,15 @@ static void check_published(const char *name)
     struct picture *poster = NULL;
     int fd CLEANUP(fd) = publish(name, &settings, &result, &poster);
     int again CLEANUP(fd) = publish(name, &settings, &result, &poster);
-    struct facts facts = look(fd);
+    struct judge_facts facts = judge_file(fd);
     assert_null(poster);
-    assert_true(facts.is_plain);
-    assert_int_equal(facts.profile, FF_PROFILE_H264_HIGH);
+    assert_true(facts.is_high);
     assert_string_equal(facts.title, "A title");
     assert_int_equal(facts.sound_codec, AV_CODEC_ID_AAC);
     assert_in_range(result.duration_ms, lrint(facts.video_s * 1000) - 1,
                     lrint(fmax(facts.video_s, facts.sound_s) * 1000) + 1);
     check_same(fd, again);
-    double lufs = loudness(fd);
+    double lufs = judge_loudness(fd);
     print_message("%s: %.1f LUFS\n", name, lufs);
     assert_true(fabs(lufs + 16) <= 0.5);
 }
@@ -518,10 +418,10 @@ static void test_publish_silence(void **state)
     struct video_result result;
     struct picture *poster = NULL;
     int silent CLEANUP(fd) = publish("silent.mp4", &settings, &result, &poster);
-    assert_true(look(silent).has_sound);
+    assert_true(judge_file(silent).has_sound);
     int mute CLEANUP(fd) = publish("red.mp4", &settings, &result, &poster);
-    check_file(mute, false);
-    assert_false(look(mute).has_sound);
+    check_plain(mute, false);
+    assert_false(judge_file(mute).has_sound);
     assert_int_equal(result.duration_ms, 2000);
     check_pixel(mute, 1, 0.5, 0.5, 254, 0, 0);
 }
@@ -548,18 +448,9 @@ static void test_publish_copies(void **state)
     int marked CLEANUP(fd) = publish("high.mp4", &with_logo, &result, &poster);
     check_pixel(marked, 1, 0.02, 0.04, 254, 0, 0);
     int in CLEANUP(fd) = data("high.mp4");
-    AVFormatContext *files[3] = {open_result(in), open_result(fd), open_result(marked)};
-    int sizes[3];
-    for (int i = 0; i < 3; i++) {
-        AVPacket *packet = av_packet_alloc();
-        while (av_read_frame(files[i], packet) >= 0 && packet->stream_index != 0)
-            av_packet_unref(packet);
-        sizes[i] = packet->size;
-        av_packet_free(&packet);
-        avformat_close_input(&files[i]);
-    }
-    assert_int_equal(sizes[0], sizes[1]);
-    assert_int_not_equal(sizes[0], sizes[2]);
+    const char *given = judge_packets(in, AVMEDIA_TYPE_VIDEO);
+    assert_string_equal(given, judge_packets(fd, AVMEDIA_TYPE_VIDEO));
+    assert_string_not_equal(given, judge_packets(marked, AVMEDIA_TYPE_VIDEO));
 }
 
 static void test_poster_is_not_black(void **state)
@@ -601,10 +492,9 @@ static void test_grid(void **state)
     struct video_result result;
     int fd CLEANUP(fd) = grid(names, &settings, &result);
     int again CLEANUP(fd) = grid(names, &settings, &result);
-    struct facts facts = look(fd);
-    check_file(fd, false);
+    struct judge_facts facts = judge_file(fd);
+    check_plain(fd, false);
     check_same(fd, again);
-    assert_true(facts.is_plain);
     assert_int_equal(result.width, 1300);
     assert_int_equal(result.height, 740);
     assert_true(fabs(facts.rate - 30000 / 1001.0) < 0.01);
@@ -627,7 +517,7 @@ static void test_grid_modes(void **state)
         .columns = 3, .rows = 1, .contain = true, .longest = true, .audio = VIDEO_GRID_AUDIO_MIX};
     struct video_result result;
     int fd CLEANUP(fd) = grid(names, &settings, &result);
-    struct facts facts = look(fd);
+    struct judge_facts facts = judge_file(fd);
     assert_int_equal(result.width, 1920);
     assert_int_equal(result.height, 360);
     assert_in_range(result.duration_ms, 2990, 3010);
@@ -638,7 +528,7 @@ static void test_grid_modes(void **state)
     check_pixel(fd, 0.5, 0.36, 0.5, 0, 0, 0); /* contain: bars beside the upright one */
     settings.audio = VIDEO_GRID_AUDIO_NONE;
     int mute CLEANUP(fd) = grid(names, &settings, &result);
-    assert_false(look(mute).has_sound);
+    assert_false(judge_file(mute).has_sound);
     static const char *const large[] = {"hd.mp4", "turned.mp4", NULL};
     settings = (struct video_grid_settings){.columns = 1, .rows = 2};
     int tall CLEANUP(fd) = grid(large, &settings, &result);

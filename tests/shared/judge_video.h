@@ -2,14 +2,18 @@
  * Judges a finished video by libavformat and by the ffmpeg program, not by the code under test. A file that cannot be read or
  * that breaks what is promised of every result fails the cmocka test that runs. One thread.
  */
-#ifndef TESTS_STEP_JUDGE_VIDEO_H
-#define TESTS_STEP_JUDGE_VIDEO_H
+#ifndef TESTS_SHARED_JUDGE_VIDEO_H
+#define TESTS_SHARED_JUDGE_VIDEO_H
 
 #include "base/cleanup.h"
 #include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Read by libavformat from its start; the caller's to close. */
+AVFormatContext *judge_open(int fd);
 
 struct judge_facts {
     int width, height, frames;
@@ -57,7 +61,7 @@ double judge_similarity(const struct judge_frames *frames, const struct judge_fr
 double judge_loudness(int fd);
 /* Strength of a tone, as an amplitude, in samples from..to. */
 double judge_tone(const struct judge_frames *frames, double hertz, double from_s, double to_s);
-/* Digest of the coded packets of the first stream of the type, in hex (static, overwritten by the next call but one). */
+/* Digest of the coded packets of the first stream of the type, in hex (static, overwritten by the fourth call after). */
 const char *judge_packets(int fd, enum AVMediaType type);
 
 #endif

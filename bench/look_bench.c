@@ -128,7 +128,7 @@ int main(int argc, char **argv)
     must(pack_open(bytes, (size_t)status.st_size, &pack, &fault));
     const struct media_assets assets = {pack, find};
     struct picture *photo = NULL;
-    must(image_load(photo_fd, argv[2], 0, 0, false, &photo, &fault));
+    must(image_load(photo_fd, argv[2], 0, 0, IMAGE_FIT_WITHIN, &photo, &fault));
     CLEANUP(portrait) struct portrait *portrait = NULL;
     must(portrait_open(photo, &assets, NULL, &portrait, &fault));
     bench_compose(&assets, portrait);

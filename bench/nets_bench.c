@@ -181,7 +181,7 @@ int main(int argc, char **argv)
     must(image_init(&fault));
     must(nn_init(&fault));
     int fd CLEANUP(fd) = open(argv[2], O_RDONLY);
-    must(image_load(fd, argv[2], 0, 0, false, &decoded, &fault));
+    must(image_load(fd, argv[2], 0, 0, IMAGE_FIT_WITHIN, &decoded, &fault));
     double scale = sqrt(1e6 / ((double)decoded->width * decoded->height));
     photo = image_resize(decoded, (int)(decoded->width * scale), (int)(decoded->height * scale));
     measure("selfie_open", 11, open_selfie);

@@ -26,12 +26,21 @@ struct image_info {
  * here, ERR_TOO_LARGE over the limits. */
 int image_probe(int fd, const char *path, struct image_info *ret_info, struct err *err);
 
+/* What a picture's size has to do with a box. */
+enum image_fit {
+    IMAGE_FIT_WITHIN,
+    IMAGE_FIT_COVER,
+    /* It covers the box and is less than twice as large each way, as its decoder can give it. For what is resampled later in any
+     * case: scaling it here takes most of the time. */
+    IMAGE_FIT_LEAST
+};
+
 /* Decodes upright. When `fit_width` and `fit_height` are not 0 the picture is shrunk while it is decoded (never enlarged) so
- * that it still covers (`cover`) or just fits that box. 3 channels, or 4 when it has transparency. */
-int image_load(int fd, const char *path, int fit_width, int fit_height, bool cover,
+ * that it fits that box. 3 channels, or 4 when it has transparency. */
+int image_load(int fd, const char *path, int fit_width, int fit_height, enum image_fit fit,
                struct picture **ret_picture, struct err *err);
 /* The same, told of while it decodes. ERR_CANCELLED. */
-int image_load_watched(int fd, const char *path, int fit_width, int fit_height, bool cover,
+int image_load_watched(int fd, const char *path, int fit_width, int fit_height, enum image_fit fit,
                        const struct media_monitor *monitor, struct picture **ret_picture,
                        struct err *err);
 /* The same from memory (assets of the pack, parts of files). */

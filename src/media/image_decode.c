@@ -99,12 +99,12 @@ static bool is_turned(VipsImage *image)
 }
 
 /* How much of the full size is wanted, 1 for all of it. */
-static double fit_scale(int width, int height, int fit_width, int fit_height, bool cover)
+static double fit_scale(int width, int height, int fit_width, int fit_height, enum image_fit fit)
 {
     if (fit_width == 0 || fit_height == 0)
         return 1;
     double x = (double)fit_width / width, y = (double)fit_height / height;
-    double scale = cover ? (x > y ? x : y) : (x < y ? x : y);
+    double scale = fit == IMAGE_FIT_WITHIN ? (x < y ? x : y) : (x > y ? x : y);
     return scale < 1 ? scale : 1;
 }
 
@@ -188,19 +188,21 @@ static int shrink_of(const char *type, const VipsImage *full, int width, int hei
     return shrink;
 }
 
-/* Exactly the wanted size, shrunk while decoding where the format can. Takes over `full`. */
+/* The wanted size, shrunk while decoding where the format can. Takes over `full`. */
 static VipsImage *open_shrunk(const char *type, const struct image_file *file, VipsImage *full,
-                              double scale)
+                              double scale, enum image_fit fit)
 {
     int width = (int)(full->Xsize * scale + 0.5), height = (int)(full->Ysize * scale + 0.5);
     width = width > 0 ? width : 1;
     height = height > 0 ? height : 1;
     int shrink = shrink_of(type, full, width, height);
-    if (shrink == 1)
-        return image_scale(full, width, height);
-    g_object_unref(full);
-    VipsImage *part = open_as(type, file, shrink);
-    return part ? image_scale(part, width, height) : NULL;
+    if (shrink > 1) {
+        g_object_unref(full);
+        full = open_as(type, file, shrink);
+    }
+    if (!full || (fit == IMAGE_FIT_LEAST && full->Xsize < 2 * width && full->Ysize < 2 * height))
+        return full;
+    return image_scale(full, width, height);
 }
 
 /* Turning reads columns, so the rows must lie in memory first. Takes over *image. */
@@ -217,7 +219,7 @@ static int turn(VipsImage **image, struct image_watch *watch)
 }
 
 int image_file_decode(const struct image_file *file, const char *path, int fit_width,
-                      int fit_height, bool cover, const struct media_monitor *monitor,
+                      int fit_height, enum image_fit fit, const struct media_monitor *monitor,
                       struct picture **ret_picture, struct err *err)
 {
     static const change changes[] = {to_srgb, to_bytes, to_bands};
@@ -229,9 +231,9 @@ int image_file_decode(const struct image_file *file, const char *path, int fit_w
         return rc;
     bool turned = is_turned(image);
     double scale = fit_scale(turned ? image->Ysize : image->Xsize,
-                             turned ? image->Xsize : image->Ysize, fit_width, fit_height, cover);
+                             turned ? image->Xsize : image->Ysize, fit_width, fit_height, fit);
     if (scale < 1)
-        image = open_shrunk(type, file, image, scale);
+        image = open_shrunk(type, file, image, scale, fit);
     bool sound = image != NULL;
     for (size_t i = 0; sound && i < sizeof(changes) / sizeof(changes[0]); i++)
         sound = apply(&image, changes[i]) == 0;
@@ -286,13 +288,13 @@ int image_probe(int fd, const char *path, struct image_info *ret_info, struct er
     return rc;
 }
 
-int image_load(int fd, const char *path, int fit_width, int fit_height, bool cover,
+int image_load(int fd, const char *path, int fit_width, int fit_height, enum image_fit fit,
                struct picture **ret_picture, struct err *err)
 {
-    return image_load_watched(fd, path, fit_width, fit_height, cover, NULL, ret_picture, err);
+    return image_load_watched(fd, path, fit_width, fit_height, fit, NULL, ret_picture, err);
 }
 
-int image_load_watched(int fd, const char *path, int fit_width, int fit_height, bool cover,
+int image_load_watched(int fd, const char *path, int fit_width, int fit_height, enum image_fit fit,
                        const struct media_monitor *monitor, struct picture **ret_picture,
                        struct err *err)
 {
@@ -300,7 +302,7 @@ int image_load_watched(int fd, const char *path, int fit_width, int fit_height, 
     int rc = image_file_read(fd, path, &file, err);
     if (rc < 0)
         return rc;
-    rc = image_file_decode(&file, path, fit_width, fit_height, cover, monitor, ret_picture, err);
+    rc = image_file_decode(&file, path, fit_width, fit_height, fit, monitor, ret_picture, err);
     image_file_free(&file);
     return rc;
 }
@@ -309,5 +311,5 @@ int image_load_bytes(const void *bytes, size_t size, const char *path, struct pi
                      struct err *err)
 {
     const struct image_file file = {bytes, size};
-    return image_file_decode(&file, path, 0, 0, false, NULL, ret_picture, err);
+    return image_file_decode(&file, path, 0, 0, IMAGE_FIT_WITHIN, NULL, ret_picture, err);
 }

@@ -41,7 +41,7 @@ int image_file_read(int fd, const char *path, struct image_file *ret_file, struc
 void image_file_free(struct image_file *file);
 /* As image_load_watched(). */
 int image_file_decode(const struct image_file *file, const char *path, int fit_width,
-                      int fit_height, bool cover, const struct media_monitor *monitor,
+                      int fit_height, enum image_fit fit, const struct media_monitor *monitor,
                       struct picture **ret_picture, struct err *err);
 /* Whether it is a JPEG within the limits whose three planes are those of an upright sRGB picture. */
 bool image_file_is_plain_jpeg(const struct image_file *file, int *ret_width, int *ret_height);

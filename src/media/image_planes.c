@@ -209,7 +209,8 @@ int image_planes_draw(struct image_planes *planes, int fd, const char *path,
         image_file_is_plain_jpeg(&file, &width, &height) && draw_jpeg(planes, &file, place);
     if (!drawn) {
         struct picture *loaded CLEANUP(picture) = NULL;
-        rc = image_file_decode(&file, path, place->width, place->height, true, NULL, &loaded, err);
+        rc = image_file_decode(&file, path, place->width, place->height, IMAGE_FIT_COVER, NULL,
+                               &loaded, err);
         if (rc == 0) {
             struct picture *fitted CLEANUP(picture) =
                 image_cover(loaded, place->width, place->height, 0.5, 0.5);

@@ -23,8 +23,8 @@ static int open_image(const struct step_input *input, struct step_backdrop *back
                       struct err *err)
 {
     struct picture *loaded CLEANUP(picture) = NULL;
-    int rc = image_load(input->fd, input->path, BACKDROP_SIDE_MAX, BACKDROP_SIDE_MAX, false,
-                        &loaded, err);
+    int rc = image_load(input->fd, input->path, BACKDROP_SIDE_MAX, BACKDROP_SIDE_MAX,
+                        IMAGE_FIT_WITHIN, &loaded, err);
     if (rc == 0)
         backdrop->image = image_on_white(loaded);
     return rc;

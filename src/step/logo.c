@@ -38,7 +38,7 @@ int step_logo_load(const struct step_input *file, const struct step_logo_setting
     double box_height = fmax(1, fmin(box, height - 2 * margin));
     struct picture *loaded CLEANUP(picture) = NULL;
     int rc = image_load(file->fd, file->path, (int)ceil(box_width) * 2, (int)ceil(box_height) * 2,
-                        false, &loaded, err);
+                        IMAGE_FIT_WITHIN, &loaded, err);
     if (rc < 0)
         return rc;
     double factor = fmin(box_height / loaded->height, box_width / loaded->width);

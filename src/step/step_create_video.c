@@ -65,7 +65,7 @@ static const struct step_param params[] = {
 #include <strings.h>
 #include <sys/mman.h>
 
-/* A photo is read in as much of its size as the clip shows, with room for its margins. */
+/* A photo is read in at least as much of its size as the clip shows, with room for its margins. */
 #define PHOTO_ROOM 1.15
 /* Of the move, where what opens up behind somebody was never seen. */
 #define STRENGTH_INVENTED 0.65f
@@ -125,7 +125,7 @@ static int open_layers(struct step_part part, const struct step_input *input, in
     struct picture *photo = NULL;
     struct portrait *portrait CLEANUP(portrait) = NULL;
     int rc = step_still_load(part, input, (int)(width * PHOTO_ROOM), (int)(height * PHOTO_ROOM),
-                             true, &photo, err);
+                             IMAGE_FIT_LEAST, &photo, err);
     if (rc == 0)
         rc = portrait_open(photo, &assets, &monitor, &portrait, err);
     if (rc < 0)

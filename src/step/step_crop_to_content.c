@@ -78,7 +78,8 @@ static int crop_image(struct step_run *run, const struct step_input *input, stru
     struct picture *picture CLEANUP(picture) = NULL;
     struct cutout_box content = {0};
     uint8_t border[4];
-    int rc = step_still_load((struct step_part){run, 0, 0.4}, input, 0, 0, false, &picture, err);
+    int rc = step_still_load((struct step_part){run, 0, 0.4}, input, 0, 0, IMAGE_FIT_WITHIN,
+                             &picture, err);
     if (rc == 0)
         rc = step_run_progress(run, 0.4, err);
     if (rc < 0)

@@ -106,7 +106,7 @@ static int run(struct step_run *run, struct err *err)
     struct picture *photo = NULL;
     if (rc == 0)
         rc = step_still_load((struct step_part){run, 0, 0.05}, input, PHOTO_SIDE_MAX,
-                             PHOTO_SIDE_MAX, false, &photo, err);
+                             PHOTO_SIDE_MAX, IMAGE_FIT_WITHIN, &photo, err);
     struct portrait *portrait CLEANUP(portrait) = NULL;
     if (rc == 0)
         rc = portrait_open(photo, &assets, &monitor, &portrait, err);

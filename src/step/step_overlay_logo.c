@@ -71,7 +71,8 @@ static int overlay_image(struct step_run *run, const struct step_input *input, s
 {
     struct picture *picture CLEANUP(picture) = NULL;
     struct step_logo logo CLEANUP(step_logo) = {0};
-    int rc = step_still_load((struct step_part){run, 0, 0.4}, input, 0, 0, false, &picture, err);
+    int rc = step_still_load((struct step_part){run, 0, 0.4}, input, 0, 0, IMAGE_FIT_WITHIN,
+                             &picture, err);
     if (rc == 0)
         rc = load_logo(run, picture->width, picture->height, &logo, err);
     if (rc == 0)

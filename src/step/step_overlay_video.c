@@ -147,7 +147,7 @@ static int mark_picture(struct step_run *run, const struct step_input *over,
     struct picture *picture CLEANUP(picture) = NULL;
     if (strcmp(step_run_text(run, "audio"), "overlay") == 0)
         return err_set(err, ERR_INVALID, "/audio", "The overlay is a picture and has no sound.");
-    int rc = image_load(over->fd, over->path, 0, 0, false, &picture, err);
+    int rc = image_load(over->fd, over->path, 0, 0, IMAGE_FIT_WITHIN, &picture, err);
     if (rc < 0)
         return rc;
     struct place place = place_overlay(run, base, picture->width, picture->height);

@@ -100,7 +100,7 @@ static int publish_images(struct publisher *publisher, const struct step_input *
     for (size_t i = 0; rc == 0 && i < count; i++) {
         struct picture *picture CLEANUP(picture) = NULL;
         struct step_part part = {publisher->run, (double)i / (double)count, 0.5 / (double)count};
-        rc = step_still_load(part, inputs[i], 0, 0, false, &picture, err);
+        rc = step_still_load(part, inputs[i], 0, 0, IMAGE_FIT_WITHIN, &picture, err);
         part.from += part.length;
         if (rc == 0)
             rc = publish(publisher, picture, part, err);

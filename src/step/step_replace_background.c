@@ -460,7 +460,7 @@ static int run_still(struct job *job, struct err *err)
     struct step_part part = {job->run, 0.1, 0.3};
     const struct media_monitor monitor = {&part, step_part_advance};
     int rc = step_still_load((struct step_part){job->run, 0, 0.1}, job->image, STILL_SIDE_MAX,
-                             STILL_SIDE_MAX, false, &photo, err);
+                             STILL_SIDE_MAX, IMAGE_FIT_WITHIN, &photo, err);
     if (rc == 0)
         rc = step_run_progress(job->run, 0.1, err);
     if (rc == 0)

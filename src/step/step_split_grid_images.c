@@ -97,7 +97,8 @@ static int crop_cells(struct step_run *run, const struct step_input *input,
 {
     struct picture *picture CLEANUP(picture) = NULL;
     double each = 0.7 / count;
-    int rc = step_still_load((struct step_part){run, 0, 0.3}, input, 0, 0, false, &picture, err);
+    int rc = step_still_load((struct step_part){run, 0, 0.3}, input, 0, 0, IMAGE_FIT_WITHIN,
+                             &picture, err);
     for (int i = 0; rc == 0 && i < count; i++) {
         struct picture *cell CLEANUP(picture) =
             image_crop(picture, areas[i].x, areas[i].y, areas[i].width, areas[i].height);

@@ -163,8 +163,8 @@ static int draw_cell(struct tiling *tiling, const struct step_input *input, int 
         return image_planes_draw(tiling->planes, input->fd, input->path, &place, tiling->background,
                                  err);
     struct picture *loaded CLEANUP(picture) = NULL;
-    int rc =
-        step_still_load(part, input, place.width, place.height, !tiling->contain, &loaded, err);
+    int rc = step_still_load(part, input, place.width, place.height,
+                             tiling->contain ? IMAGE_FIT_WITHIN : IMAGE_FIT_COVER, &loaded, err);
     if (rc < 0)
         return rc;
     struct picture *fitted CLEANUP(picture) =

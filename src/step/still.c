@@ -3,10 +3,11 @@
 #ifndef STEP_DESCRIPTORS_ONLY
 
 int step_still_load(struct step_part part, const struct step_input *input, int fit_width,
-                    int fit_height, bool cover, struct picture **ret_picture, struct err *err)
+                    int fit_height, enum image_fit fit, struct picture **ret_picture,
+                    struct err *err)
 {
     const struct media_monitor monitor = {&part, step_part_advance};
-    return image_load_watched(input->fd, input->path, fit_width, fit_height, cover, &monitor,
+    return image_load_watched(input->fd, input->path, fit_width, fit_height, fit, &monitor,
                               ret_picture, err);
 }
 

@@ -7,7 +7,8 @@
 
 /* Decodes a picture as image_load() does, which is that part of the run. */
 int step_still_load(struct step_part part, const struct step_input *input, int fit_width,
-                    int fit_height, bool cover, struct picture **ret_picture, struct err *err);
+                    int fit_height, enum image_fit fit, struct picture **ret_picture,
+                    struct err *err);
 
 /* Encodes the picture into a new output, which is that part of the run, and adds it to the results. `quality` as in
  * image_save(). */

@@ -58,7 +58,8 @@ int step_subject_open(struct step_run *run, struct step_subject *ret_subject, st
     if (!mask)
         return 0;
     struct picture *loaded CLEANUP(picture) = NULL;
-    int rc = image_load(mask->fd, mask->path, MASK_SIDE_MAX, MASK_SIDE_MAX, false, &loaded, err);
+    int rc = image_load(mask->fd, mask->path, MASK_SIDE_MAX, MASK_SIDE_MAX, IMAGE_FIT_WITHIN,
+                        &loaded, err);
     if (rc < 0)
         return rc;
     ret_subject->mask = grey_of(loaded);

@@ -45,7 +45,7 @@ struct picture *still_load(const char *path)
     int fd CLEANUP(fd) = open(path, O_RDONLY | O_CLOEXEC);
     struct picture *picture = NULL;
     assert_true(fd >= 0);
-    OK(image_load(fd, path, 0, 0, false, &picture, &fault));
+    OK(image_load(fd, path, 0, 0, IMAGE_FIT_WITHIN, &picture, &fault));
     return picture;
 }
 
@@ -59,7 +59,7 @@ struct picture *still_result(const struct host *host, size_t index, const char *
     assert_string_equal(output->content_type, content_type);
     OK(image_probe(output->fd, "result", &info, &fault));
     assert_string_equal(info.content_type, content_type);
-    OK(image_load(output->fd, "result", 0, 0, false, &picture, &fault));
+    OK(image_load(output->fd, "result", 0, 0, IMAGE_FIT_WITHIN, &picture, &fault));
     assert_int_equal(picture->width, width);
     assert_int_equal(picture->height, height);
     assert_int_equal(output->width, width);

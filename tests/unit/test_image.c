@@ -68,7 +68,7 @@ static void test_orientation(void **state)
         struct picture *whole CLEANUP(picture) = load(bytes), *half CLEANUP(picture) = NULL;
         struct image_info info;
         OK(image_probe(fd, "/image_url", &info, &fault));
-        OK(image_load(fd, "/image_url", 30, 30, false, &half, &fault));
+        OK(image_load(fd, "/image_url", 30, 30, IMAGE_FIT_WITHIN, &half, &fault));
         bool turned = orientation >= 5;
         assert_int_equal(whole->width, turned ? HEIGHT : WIDTH);
         assert_int_equal(whole->height, turned ? WIDTH : HEIGHT);
@@ -184,7 +184,7 @@ static void check_alpha(VipsInterpretation kind, const char *suffix, int slack)
     OK(image_probe(fd, "/image_url", &info, &fault));
     assert_true(info.has_alpha);
     struct picture *whole CLEANUP(picture) = load(bytes), *half CLEANUP(picture) = NULL;
-    OK(image_load(fd, "/image_url", WIDTH / 2, HEIGHT / 2, false, &half, &fault));
+    OK(image_load(fd, "/image_url", WIDTH / 2, HEIGHT / 2, IMAGE_FIT_WITHIN, &half, &fault));
     const struct picture *both[] = {whole, half};
     for (int i = 0; i < 2; i++) {
         assert_int_equal(both[i]->channels, 4);
@@ -215,14 +215,14 @@ static void check_refused(const void *bytes, size_t size, enum err_code code, co
     struct image_info info;
     int fd CLEANUP(fd) = file_of((struct bytes){(void *)(uintptr_t)bytes, size});
     fault = (struct err){0};
-    assert_int_equal(image_load(fd, "/logo_url", 0, 0, false, &picture, &fault), code);
+    assert_int_equal(image_load(fd, "/logo_url", 0, 0, IMAGE_FIT_WITHIN, &picture, &fault), code);
     assert_null(picture);
     assert_string_equal(fault.path, "/logo_url");
     assert_non_null(strstr(fault.message, "/logo_url"));
     if (!strstr(fault.message, words))
         fail_msg("\"%s\" has no \"%s\"", fault.message, words);
     assert_int_equal(image_load_bytes(bytes, size, "/logo_url", &picture, &fault), code);
-    assert_int_equal(image_load(fd, "/logo_url", 16, 16, true, &picture, &fault), code);
+    assert_int_equal(image_load(fd, "/logo_url", 16, 16, IMAGE_FIT_COVER, &picture, &fault), code);
     if (code == ERR_TOO_LARGE)
         assert_int_equal(image_probe(fd, "/logo_url", &info, &fault), code);
 }
@@ -284,7 +284,8 @@ static void test_limits(void **state)
     struct picture *picture = NULL;
     int fd CLEANUP(fd) = memfd_create("large", 0);
     assert_int_equal(ftruncate(fd, (64 << 20) + 1), 0);
-    assert_int_equal(image_load(fd, "/image_url", 0, 0, false, &picture, &fault), ERR_TOO_LARGE);
+    assert_int_equal(image_load(fd, "/image_url", 0, 0, IMAGE_FIT_WITHIN, &picture, &fault),
+                     ERR_TOO_LARGE);
     assert_non_null(strstr(fault.message, "/image_url"));
 }
 
@@ -328,6 +329,33 @@ static void test_fit(void **state)
     }
 }
 
+/* As the decoder gives it, above the box and below twice its size; exactly the box where that would be too much. */
+static void test_least(void **state)
+{
+    (void)state;
+    static const char *const suffixes[] = {".jpg[Q=95]", ".webp[Q=95]", ".png"};
+    static const int cases[][2] = {{1200, 800}, {700, 10}, {300, 220}, {601, 300}, {5000, 1}};
+    /* Only JPEG and WebP are shrunk by their decoders. */
+    static const int widths[][5] = {{1200, 1200, 600, 1200, 1200},
+                                    {1200, 1200, 600, 1200, 1200},
+                                    {1200, 1200, 330, 1200, 1200}};
+    struct picture *small CLEANUP(picture) = quarters(3);
+    struct picture *large CLEANUP(picture) = image_resize(small, 1200, 800);
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        struct bytes bytes = saved(source_image(large), suffixes[i]);
+        int fd CLEANUP(fd) = file_of(bytes);
+        for (size_t j = 0; j < sizeof(cases) / sizeof(cases[0]); j++) {
+            struct picture *picture CLEANUP(picture) = NULL;
+            OK(image_load(fd, "/image_url", cases[j][0], cases[j][1], IMAGE_FIT_LEAST, &picture,
+                          &fault));
+            assert_int_equal(picture->width, widths[i][j]);
+            assert_int_equal(picture->height, widths[i][j] * 2 / 3);
+            check_quarters(picture, 12);
+        }
+        g_free(bytes.at);
+    }
+}
+
 /* --- in the jail --- */
 
 static bool is_near(const struct picture *picture, int x, int y, const uint8_t *color, int slack)
@@ -341,7 +369,7 @@ static bool is_near(const struct picture *picture, int x, int y, const uint8_t *
 static int work_in_jail(int fd)
 {
     struct picture *picture CLEANUP(picture) = NULL;
-    if (image_load(fd, "/image_url", 48, 32, false, &picture, &fault) < 0)
+    if (image_load(fd, "/image_url", 48, 32, IMAGE_FIT_WITHIN, &picture, &fault) < 0)
         return 2;
     if (picture->width != 48 || !is_near(picture, 12, 8, red, 45) ||
         !is_near(picture, 36, 24, grey, 45))
@@ -434,6 +462,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_signature_decides),
         cmocka_unit_test(test_fit),
+        cmocka_unit_test(test_least),
         cmocka_unit_test(test_in_jail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,7 @@ static struct picture *drawn(int width, int height, const struct bytes *files, i
         OK(image_planes_draw(planes, fd, "/image_urls/0", &places[i], white, &fault));
     }
     OK(image_planes_save(planes, 95, out, &fault));
-    OK(image_load(out, "result", 0, 0, false, &picture, &fault));
+    OK(image_load(out, "result", 0, 0, IMAGE_FIT_WITHIN, &picture, &fault));
     assert_int_equal(picture->width, width);
     assert_int_equal(picture->height, height);
     return picture;

@@ -211,19 +211,14 @@ static void settle(struct raster *sums, const struct raster *coarser)
     }
 }
 
-/* What one side of the edge looks like around every cell: on half the grid, RGB and one unused. `coverage` is the matte. */
-static struct raster *side_colours(const struct raster *guide, const struct raster *coverage,
-                                   bool front)
+struct raster *matte_spread(const struct raster *guide, const struct raster *weight)
 {
     struct raster *levels[PYRAMID_LEVELS];
     struct raster *whole = raster_new(MATTE_GRID, MATTE_GRID, 4);
     for (size_t i = 0; i < (size_t)MATTE_GRID * MATTE_GRID; i++) {
-        float weight = front ? coverage->values[i] : 1 - coverage->values[i];
-        weight *= weight * weight; /* what is surely on this side */
-        weight *= weight;
         for (size_t c = 0; c < 3; c++)
-            whole->values[4 * i + c] = guide->values[3 * i + c] * weight;
-        whole->values[4 * i + 3] = weight;
+            whole->values[4 * i + c] = guide->values[3 * i + c] * weight->values[i];
+        whole->values[4 * i + 3] = weight->values[i];
     }
     levels[0] = halved(whole);
     raster_free(whole);
@@ -235,6 +230,19 @@ static struct raster *side_colours(const struct raster *guide, const struct rast
             raster_free(levels[i + 1]);
     }
     return levels[0];
+}
+
+/* What one side of the edge looks like around every cell. `coverage` is the matte. */
+static struct raster *side_colours(const struct raster *guide, const struct raster *coverage,
+                                   bool front)
+{
+    struct raster *sure CLEANUP(raster) = raster_new(MATTE_GRID, MATTE_GRID, 1);
+    for (size_t i = 0; i < (size_t)MATTE_GRID * MATTE_GRID; i++) {
+        float weight = front ? coverage->values[i] : 1 - coverage->values[i];
+        weight *= weight * weight;
+        sure->values[i] = weight * weight;
+    }
+    return matte_spread(guide, sure);
 }
 
 static void fields_set_colours(struct raster *fields, const struct raster *guide,

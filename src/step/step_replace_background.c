@@ -38,8 +38,8 @@ static const struct step_param params[] = {
      .type = STEP_PARAM_TEXT,
      .default_json = "\"origin\"",
      .max_length = 20,
-     .doc = "The colour of a screen, such as #00FF00, that is taken out; origin finds the subject "
-            "itself."},
+     .doc = "The colour of a screen, such as #00FF00, that is taken out; when another one of its "
+            "hue fills the frame, that is meant. origin finds the subject itself."},
     {.name = "chroma_tolerance",
      .type = STEP_PARAM_NUMBER,
      .default_json = "0.1",

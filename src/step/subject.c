@@ -122,6 +122,9 @@ int step_subject_cut(struct step_subject *subject, const struct picture *photo,
             matte_object(rgb, &cutout.matte, &cutout.colours);
         }
     } else {
+        if (subject->kind == STEP_SUBJECT_CHROMA && !subject->key_met)
+            chroma_meet(rgb, &subject->key);
+        subject->key_met = true;
         rc = step_subject_cut_next(subject, rgb, &cutout, err);
     }
     if (rc < 0)

@@ -18,7 +18,8 @@ enum step_subject_kind {
 
 struct step_subject {
     enum step_subject_kind kind;
-    struct chroma_key key;
+    struct chroma_key key; /* as asked for, then as the first frame has it */
+    bool key_met;
     struct picture *mask; /* 1 channel, as given */
     struct media_assets assets;
     struct matte_stream *stream; /* of a video's people; NULL */

@@ -29,23 +29,6 @@ const char *const move_names[] = {
 
 static const float tau = 6.2831853f;
 
-static size_t words_in(const char *words, const char *text)
-{
-    size_t best = 0;
-    while (*words) {
-        char word[32];
-        size_t length = strcspn(words, "|");
-        if (length < sizeof(word)) {
-            memcpy(word, words, length);
-            word[length] = '\0';
-            size_t found = scene_word_in(word, text);
-            best = found > best ? found : best;
-        }
-        words += length + (words[length] == '|');
-    }
-    return best;
-}
-
 const struct move *move_choose(const char *name, const char *text)
 {
     for (size_t i = 0; name && *name && i < TABLE_SIZE(moves); i++) {
@@ -55,7 +38,7 @@ const struct move *move_choose(const char *name, const char *text)
     const struct move *best = &moves[0];
     size_t best_length = 0;
     for (size_t i = 0; text && i < TABLE_SIZE(moves); i++) {
-        size_t length = words_in(moves[i].words, text);
+        size_t length = scene_words_in(moves[i].words, text);
         if (length > best_length) {
             best = &moves[i];
             best_length = length;

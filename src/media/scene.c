@@ -218,6 +218,23 @@ size_t scene_word_in(const char *word, const char *text)
     return 0;
 }
 
+size_t scene_words_in(const char *words, const char *text)
+{
+    size_t best = 0;
+    while (*words) {
+        char word[32];
+        size_t length = strcspn(words, "|");
+        if (length < sizeof(word)) {
+            memcpy(word, words, length);
+            word[length] = '\0';
+            size_t found = scene_word_in(word, text);
+            best = found > best ? found : best;
+        }
+        words += length + (words[length] == '|');
+    }
+    return best;
+}
+
 static size_t words_match(const struct scene_words *words, const char *text)
 {
     size_t best = 0;

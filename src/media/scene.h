@@ -92,6 +92,8 @@ const struct scene_variant *scene_mood(const struct scene *scene,
 
 /* Length of the word or phrase when `text` holds it between word boundaries (case ignored), else 0. */
 size_t scene_word_in(const char *word, const char *text);
+/* The same for the longest of several, with '|' between them; one of over 31 bytes is never found. */
+size_t scene_words_in(const char *words, const char *text);
 
 struct scene_plate {
     struct picture *colour; /* RGB */

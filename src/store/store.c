@@ -117,8 +117,10 @@ void store_reader_return(struct store *store, struct db *db)
     db_close(db);
 }
 
-int store_read_int(struct store *store, enum query_id id, const struct db_value *values,
-                   size_t count, int64_t *ret_number, struct err *err)
+/* The first column of the one row: a number where there is no room for a text. */
+static int store_read_one(struct store *store, enum query_id id, const struct db_value *values,
+                          size_t count, struct arena *a, int64_t *ret_number, const char **ret_text,
+                          struct err *err)
 {
     struct db *db;
     struct db_rows rows;
@@ -126,28 +128,26 @@ int store_read_int(struct store *store, enum query_id id, const struct db_value 
     if (rc < 0)
         return rc;
     rc = db_query(db, id, values, count, &rows, err);
-    if (rc == 1)
+    if (rc == 1 && ret_text)
+        *ret_text = db_text(&rows, a, 0);
+    else if (rc == 1)
         *ret_number = db_int(&rows, 0);
     db_rows_end(&rows);
     store_reader_return(store, db);
     return rc == 0 ? err_set_default(err, ERR_NOT_FOUND) : rc < 0 ? rc : 0;
 }
 
+int store_read_int(struct store *store, enum query_id id, const struct db_value *values,
+                   size_t count, int64_t *ret_number, struct err *err)
+{
+    return store_read_one(store, id, values, count, NULL, ret_number, NULL, err);
+}
+
 int store_read_text(struct store *store, struct arena *a, enum query_id id,
                     const struct db_value *values, size_t count, const char **ret_text,
                     struct err *err)
 {
-    struct db *db;
-    struct db_rows rows;
-    int rc = store_reader_borrow(store, &db, err);
-    if (rc < 0)
-        return rc;
-    rc = db_query(db, id, values, count, &rows, err);
-    if (rc == 1)
-        *ret_text = db_text(&rows, a, 0);
-    db_rows_end(&rows);
-    store_reader_return(store, db);
-    return rc == 0 ? err_set_default(err, ERR_NOT_FOUND) : rc < 0 ? rc : 0;
+    return store_read_one(store, id, values, count, a, NULL, ret_text, err);
 }
 
 int store_data_version(struct store *store, int64_t *ret_version, struct err *err)

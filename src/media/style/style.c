@@ -26,29 +26,12 @@ const struct style *style_find(const char *name)
     return NULL;
 }
 
-static size_t style_words_in(const char *words, const char *text)
-{
-    size_t best = 0;
-    while (*words) {
-        char word[32];
-        size_t length = strcspn(words, "|");
-        if (length < sizeof(word)) {
-            memcpy(word, words, length);
-            word[length] = '\0';
-            size_t found = scene_word_in(word, text);
-            best = found > best ? found : best;
-        }
-        words += length + (words[length] == '|');
-    }
-    return best;
-}
-
 const struct style *style_match(const char *text)
 {
     const struct style *best = NULL;
     size_t best_length = 0;
     for (size_t i = 0; text && i < style_count; i++) {
-        size_t length = style_words_in(styles[i]->words, text);
+        size_t length = scene_words_in(styles[i]->words, text);
         if (length > best_length) {
             best = styles[i];
             best_length = length;

@@ -101,6 +101,7 @@ int clip_write(const struct layers *layers, const struct layers *last,
         .frame_count = per_round * settings->rounds,
         .title = settings->title,
         .marks = settings->marks,
+        .sound = settings->sound,
     };
     CLEANUP(video_writer) struct video_writer *writer = NULL;
     int rc = video_writer_new(fd, &video, &writer, err);

@@ -17,6 +17,7 @@ struct clip_settings {
     float strength;    /* 0..1 of the move */
     const char *title; /* NULL */
     struct video_marks marks;
+    const struct video_writer_sound *sound; /* NULL */
 };
 
 /* H.264 MP4 into `fd`. With `last`, of the same size, the picture turns into that one. ERR_CANCELLED. */

@@ -52,6 +52,9 @@ void graph_append_picture_in(struct buffer *text, const struct video_source *sou
 /* From decoded sound to stereo at VIDEO_SINK_AUDIO_RATE from time 0 to its promised end, holes
  * filled with silence. */
 void graph_append_sound(struct buffer *text, const struct video_source *source);
+/* The same from time 0 to `seconds`, of a source that begins again when it ends before. */
+void graph_append_sound_until(struct buffer *text, const struct video_source *source,
+                              double seconds);
 /* What every sound result ends with: the sink's format, label "audio". */
 void graph_append_sound_end(struct buffer *text);
 

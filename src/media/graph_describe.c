@@ -185,14 +185,31 @@ void graph_append_picture_in(struct buffer *text, const struct video_source *sou
                       ((width - scaled_width) / 2) & ~1, ((height - scaled_height) / 2) & ~1);
 }
 
-void graph_append_sound(struct buffer *text, const struct video_source *source)
+/* Holes from here on, in seconds, become silence. What is missing between rounds would make each of them earlier than the last. */
+#define GRAPH_HOLE 0.1
+#define GRAPH_HOLE_ROUNDS 0.002
+
+static void graph_append_resampler(struct buffer *text, double hole)
 {
     buffer_printf(text,
-                  "aresample=%d:async=1:min_hard_comp=0.1:first_pts=0,"
+                  "aresample=%d:async=1:min_hard_comp=%g:first_pts=0,"
                   "aformat=sample_fmts=fltp:channel_layouts=stereo",
-                  VIDEO_SINK_AUDIO_RATE);
+                  VIDEO_SINK_AUDIO_RATE, hole);
+}
+
+void graph_append_sound(struct buffer *text, const struct video_source *source)
+{
+    graph_append_resampler(text, GRAPH_HOLE);
     if (source->promised_us > 0) /* decoders pad the last block */
         buffer_printf(text, ",atrim=end=%.6f", (double)source->promised_us / AV_TIME_BASE);
+}
+
+void graph_append_sound_until(struct buffer *text, const struct video_source *source,
+                              double seconds)
+{
+    bool has_rounds = source->loops && (double)source->duration_us / AV_TIME_BASE < seconds;
+    graph_append_resampler(text, has_rounds ? GRAPH_HOLE_ROUNDS : GRAPH_HOLE);
+    buffer_printf(text, ",atrim=end=%.6f", seconds);
 }
 
 void graph_append_sound_end(struct buffer *text)

@@ -173,11 +173,13 @@ int video_merge(const struct video_input *video, const struct video_input *audio
 
 struct video_writer;
 
-/* The sound of a video file, which goes beside the frames: copied where MP4 can hold it, cut where the frames end. */
+/* The sound of a file, which goes beside the frames: copied where MP4 can hold it, cut where the frames end. */
 struct video_writer_sound {
     int fd;
     const char *path; /* names the file in sentences */
     double start_s;   /* what of it is time 0 */
+    /* Begins again until the frames end, and may be any file of sound; else that of a video, which may have none. */
+    bool repeats;
 };
 
 struct video_writer_settings {

@@ -9,9 +9,6 @@
 enum { VIDEO_MERGE_CONTAINERS = VIDEO_SOURCE_VIDEO_FILES | VIDEO_SOURCE_AUDIO_FILES };
 #define VIDEO_MERGE_STRICT_S 0.1
 #define VIDEO_MERGE_SPEED_MOST 4.0
-/* Holes from here on become silence. What is missing between rounds would make each of them earlier than the last. */
-#define VIDEO_MERGE_HOLE_S "0.1"
-#define VIDEO_MERGE_HOLE_ROUNDS_S "0.002"
 
 struct video_merge {
     const struct video_merge_settings *settings;
@@ -84,15 +81,11 @@ static int video_merge_ask(struct video_merge *merge, struct err *err)
     return rc;
 }
 
-/* Whether the new sound can go as it is: it is one that MP4 holds and as long as the result, or longer and cut between packets. */
 static bool video_merge_sound_stays(const struct video_merge *merge)
 {
     const struct video_merge_settings *settings = merge->settings;
-    const AVCodecParameters *parameters = merge->pass.sound->stream->codecpar;
-    bool holds = (parameters->codec_id == AV_CODEC_ID_AAC && parameters->extradata_size > 0) ||
-                 parameters->codec_id == AV_CODEC_ID_MP3;
-    return holds && settings->volume == 1 && settings->fade_s == 0 && !merge->own &&
-           merge->audio_s > merge->seconds - 0.03;
+    return settings->volume == 1 && settings->fade_s == 0 && !merge->own &&
+           video_pass_can_lay_sound(merge->pass.sound, merge->seconds);
 }
 
 static int video_merge_open(struct video_merge *merge, const struct video_input *video,
@@ -156,12 +149,8 @@ static void video_merge_append_sound(struct video_merge *merge, struct buffer *t
     sound->loops = settings->mode == VIDEO_MERGE_MATCH_VIDEO;
     buffer_printf(text, "%s[in%d]", text->size ? ";" : "",
                   graph_add_source(merge->pass.graph, sound));
-    buffer_printf(text,
-                  "aresample=%d:async=1:min_hard_comp=%s:first_pts=0,aformat=sample_fmts=fltp:"
-                  "channel_layouts=stereo,atrim=end=%.6f,volume=%.6f",
-                  VIDEO_SINK_AUDIO_RATE,
-                  merge->audio_s < seconds ? VIDEO_MERGE_HOLE_ROUNDS_S : VIDEO_MERGE_HOLE_S, heard,
-                  settings->volume);
+    graph_append_sound_until(text, sound, heard);
+    buffer_printf(text, ",volume=%.6f", settings->volume);
     if (fade > 0)
         buffer_printf(text, ",afade=t=in:d=%.6f,afade=t=out:st=%.6f:d=%.6f", fade,
                       fmax(0, heard - fade), fade);

@@ -27,6 +27,14 @@ bool video_pass_can_copy_sound(const AVStream *stream)
     }
 }
 
+bool video_pass_can_lay_sound(const struct video_source *sound, double seconds)
+{
+    const AVCodecParameters *parameters = sound->stream->codecpar;
+    return ((parameters->codec_id == AV_CODEC_ID_AAC && parameters->extradata_size > 0) ||
+            parameters->codec_id == AV_CODEC_ID_MP3) &&
+           (double)sound->duration_us / 1e6 > seconds - 0.03;
+}
+
 bool video_pass_can_copy_picture(const struct video_source *video)
 {
     const AVCodecParameters *parameters = video->stream->codecpar;

@@ -25,6 +25,10 @@ static inline void cleanup_video_pass(struct video_pass *pass)
 /* Whether MP4 holds and players play sound of this codec as it is. */
 bool video_pass_can_copy_sound(const AVStream *stream);
 
+/* Whether the sound of any file can go as it is under pictures of that length: players play it from MP4, and it is as long, or
+ * longer and cut between packets. */
+bool video_pass_can_lay_sound(const struct video_source *sound, double seconds);
+
 /* Whether MP4 holds and browsers play pictures of this source as they are: H.264 4:2:0, upright, square pixels. */
 bool video_pass_can_copy_picture(const struct video_source *video);
 

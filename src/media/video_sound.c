@@ -14,37 +14,55 @@ struct video_sound {
     int64_t start_us;
 };
 
+static int video_sound_open_source(struct video_sound *sound, const struct video_writer_sound *file,
+                                   enum video_source_use use, struct err *err)
+{
+    int containers = VIDEO_SOURCE_VIDEO_FILES | (file->repeats ? VIDEO_SOURCE_AUDIO_FILES : 0);
+    video_source_free(TAKE(sound->source));
+    return video_source_open(file->fd, file->path, AVMEDIA_TYPE_AUDIO, containers, use,
+                             &sound->source, err);
+}
+
+static int video_sound_open_graph(struct video_sound *sound, const struct video_writer_sound *file,
+                                  double seconds, struct err *err)
+{
+    CLEANUP(buffer) struct buffer text = {0};
+    sound->graph = graph_new();
+    buffer_printf(&text, "[in%d]", graph_add_source(sound->graph, sound->source));
+    sound->source->loops = file->repeats;
+    if (file->repeats)
+        graph_append_sound_until(&text, sound->source, seconds);
+    else
+        graph_append_sound(&text, sound->source);
+    if (file->start_s > 0)
+        buffer_printf(&text, ",atrim=start=%.6f,asetpts=PTS-STARTPTS", file->start_s);
+    graph_append_sound_end(&text);
+    return graph_open(sound->graph, text.bytes, false, true, err);
+}
+
 static int video_sound_open(struct video_sound *sound, const struct video_writer_sound *file,
-                            struct err *err)
+                            double seconds, struct err *err)
 {
     sound->frame = av_frame_alloc();
     sound->packet = av_packet_alloc();
     if (!sound->frame || !sound->packet)
         return video_file_fault(AVERROR(ENOMEM), "opening an input", err);
     sound->start_us = (int64_t)llrint(file->start_s * 1e6);
-    int rc = video_source_open(file->fd, file->path, AVMEDIA_TYPE_AUDIO, VIDEO_SOURCE_VIDEO_FILES,
-                               VIDEO_SOURCE_PACKETS, &sound->source, err);
-    if (rc < 0 || !sound->source || video_pass_can_copy_sound(sound->source->stream))
+    int rc = video_sound_open_source(sound, file, VIDEO_SOURCE_PACKETS, err);
+    if (rc < 0 || !sound->source)
         return rc;
-    video_source_free(TAKE(sound->source));
-    rc = video_source_open(file->fd, file->path, AVMEDIA_TYPE_AUDIO, VIDEO_SOURCE_VIDEO_FILES,
-                           VIDEO_SOURCE_FRAMES, &sound->source, err);
-    if (rc < 0)
-        return rc;
-    CLEANUP(buffer) struct buffer text = {0};
-    sound->graph = graph_new();
-    buffer_printf(&text, "[in%d]", graph_add_source(sound->graph, sound->source));
-    graph_append_sound(&text, sound->source);
-    buffer_printf(&text, ",atrim=start=%.6f,asetpts=PTS-STARTPTS", file->start_s);
-    graph_append_sound_end(&text);
-    return graph_open(sound->graph, text.bytes, false, true, err);
+    if (file->repeats ? video_pass_can_lay_sound(sound->source, file->start_s + seconds)
+                      : video_pass_can_copy_sound(sound->source->stream))
+        return 0;
+    rc = video_sound_open_source(sound, file, VIDEO_SOURCE_FRAMES, err);
+    return rc < 0 ? rc : video_sound_open_graph(sound, file, file->start_s + seconds, err);
 }
 
-int video_sound_new(const struct video_writer_sound *file, struct video_sound **ret_sound,
-                    struct err *err)
+int video_sound_new(const struct video_writer_sound *file, double seconds,
+                    struct video_sound **ret_sound, struct err *err)
 {
     CLEANUP(video_sound) struct video_sound *sound = mem_alloc(sizeof(*sound));
-    int rc = video_sound_open(sound, file, err);
+    int rc = video_sound_open(sound, file, seconds, err);
     *ret_sound = rc == 0 && sound->source ? TAKE(sound) : NULL;
     return rc;
 }

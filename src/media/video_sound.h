@@ -9,9 +9,9 @@
 
 struct video_sound;
 
-/* NULL when the file has no sound. `start_s` of it is time 0. Names and descriptor stay the caller's. */
-int video_sound_new(const struct video_writer_sound *file, struct video_sound **ret_sound,
-                    struct err *err);
+/* For frames of that length. NULL when the file has no sound. `start_s` of it is time 0. Names and descriptor stay the caller's. */
+int video_sound_new(const struct video_writer_sound *file, double seconds,
+                    struct video_sound **ret_sound, struct err *err);
 void video_sound_free(struct video_sound *sound); /* NULL allowed */
 CLEANUP_DEFINE(video_sound, struct video_sound, video_sound_free);
 

@@ -57,7 +57,8 @@ int video_writer_new(int fd, const struct video_writer_settings *settings,
         .title = settings->title,
         .marks = settings->marks,
     };
-    int rc = settings->sound ? video_sound_new(settings->sound, &writer->sound, err) : 0;
+    double seconds = (double)settings->frame_count / av_q2d(writer->rate);
+    int rc = settings->sound ? video_sound_new(settings->sound, seconds, &writer->sound, err) : 0;
     if (writer->sound)
         video_sound_settings(writer->sound, &sink);
     if (rc == 0)

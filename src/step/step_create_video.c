@@ -45,6 +45,10 @@ static const struct step_param params[] = {
      .min = 24,
      .max = 60,
      .doc = "Frames a second."},
+    {.name = "audio_url",
+     .type = STEP_PARAM_AUDIO,
+     .doc = "A sound for the clip: a file of sound, or a video whose sound is taken; it is cut or "
+            "repeated."},
     {.name = "seed",
      .type = STEP_PARAM_INTEGER,
      .min = 0,
@@ -151,6 +155,7 @@ static int run(struct step_run *run, struct err *err)
 {
     const struct step_input *input = step_run_input(run, "image_url");
     const struct step_input *last_input = step_run_input(run, "last_frame_url");
+    const struct step_input *audio = step_run_input(run, "audio_url");
     struct step_part part = {run, 0.1, 0.9};
     const struct media_monitor monitor = {&part, step_part_advance};
     struct layers *layers CLEANUP(layers) = NULL, *last CLEANUP(layers) = NULL;
@@ -181,6 +186,9 @@ static int run(struct step_run *run, struct err *err)
         rc = step_run_open_output(run, &fd, err);
     if (rc < 0)
         return rc;
+    const struct video_writer_sound sound = {
+        .fd = audio ? audio->fd : -1, .path = audio ? audio->path : NULL, .repeats = true};
+    settings.sound = audio ? &sound : NULL;
     settings.marks = step_marks_all(&marks);
     rc = clip_write(layers, last, &settings, fd, &monitor, err);
     return rc < 0 ? rc : step_fuse_finish(run, TAKE_FD(fd), &made, err);

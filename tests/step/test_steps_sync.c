@@ -130,6 +130,33 @@ static void test_lengths_are_those_of_the_sound(void **state)
     }
 }
 
+/* A rendered clip takes a sound with it: cut, or again and again until the end of all rounds. */
+static void test_a_clip_with_sound(void **state)
+{
+    (void)state;
+    static const char *const sounds[] = {"beep.mp3", "beep.ogg", "flash.mp4", "flash.mov"};
+    for (size_t i = 0; i < sizeof(sounds) / sizeof(sounds[0]); i++) {
+        char params[256];
+        struct judge_facts facts;
+        snprintf(params, sizeof(params),
+                 "{'image_url':'@blue.png','duration':1,'loop':2,'fps':24,'aspect_ratio':'1:1',"
+                 "'motion_type':'StaticMotion','audio_url':'%%%s'}",
+                 sounds[i]);
+        struct host *host CLEANUP(host) = runner_video("create_video", params, &facts);
+        assert_int_equal(facts.frames, 48);
+        struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
+        for (int second = 0; second < 2; second++)
+            assert_true(fabs(beep_after(&frames, second) - second - 0.4) < 0.003);
+        assert_int_equal(facts.sound_codec, AV_CODEC_ID_AAC);
+    }
+    runner_repeats("create_video", "{'image_url':'@blue.png','duration':1,'fps':24,"
+                                   "'aspect_ratio':'1:1','audio_url':'%beep.flac'}");
+    runner_fails("create_video", "{'image_url':'@blue.png','duration':1,'audio_url':'%three.mp4'}",
+                 ERR_BAD_INPUT, "/audio_url", "holds no sound");
+    runner_fails("create_video", "{'image_url':'@blue.png','duration':1,'audio_url':'@blue.png'}",
+                 ERR_BAD_INPUT, "/audio_url", "no sound that is taken here");
+}
+
 /* Pictures are as many as there are, also in a file that says only how long all of it is. */
 static void test_sound_that_goes_on(void **state)
 {
@@ -156,6 +183,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_every_step),
         cmocka_unit_test(test_rounds_do_not_drift),
         cmocka_unit_test(test_lengths_are_those_of_the_sound),
+        cmocka_unit_test(test_a_clip_with_sound),
         cmocka_unit_test(test_sound_that_goes_on),
     };
     return cmocka_run_group_tests(tests, make_inputs, folder_remove);

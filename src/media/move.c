@@ -3,7 +3,6 @@
 #include "base/table.h"
 
 #include <math.h>
-#include <string.h>
 #include <strings.h>
 
 struct move {

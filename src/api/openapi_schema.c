@@ -196,12 +196,20 @@ static json_t *schema_values(const char *const *values)
     return list;
 }
 
-static json_t *schema_list_of(json_t *items, int most)
+static json_t *schema_list_of(json_t *items, const struct step_param *param)
 {
-    json_t *schema = json_pack("{s:s, s:o}", "type", "array", "items", items);
-    if (most > 0)
-        json_object_set_new(schema, "maxItems", json_integer(most));
-    return schema;
+    return json_pack("{s:s, s:o, s:i}", "type", "array", "items", items, "maxItems",
+                     step_param_items_most(param));
+}
+
+static json_t *schema_step_text(const struct step_param *param)
+{
+    return json_pack("{s:s, s:i}", "type", "string", "maxLength", step_param_length_most(param));
+}
+
+static json_t *schema_pattern(const char *pattern)
+{
+    return json_pack("{s:s, s:s}", "type", "string", "pattern", pattern);
 }
 
 static json_t *schema_bounds(json_t *schema, const struct step_param *param)
@@ -225,11 +233,13 @@ static json_t *schema_step_value(const struct step_param *param)
     case STEP_PARAM_CHOICE:
         return json_pack("{s:s, s:o}", "type", "string", "enum", schema_values(param->values));
     case STEP_PARAM_GRID:
-        return json_pack("{s:s, s:s}", "type", "string", "pattern", "^[1-8]x[1-8]$");
+        return schema_pattern("^([12]x[1-8]|3x[1-5]|4x[1-4]|5x[1-3]|[678]x[12])$");
+    case STEP_PARAM_COLOR:
+        return schema_pattern("^(transparent|#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}))$");
     case STEP_PARAM_OBJECT:
         return schema_typed("object");
     case STEP_PARAM_TEXTS:
-        return schema_list_of(schema_typed("string"), param->max_items);
+        return schema_list_of(schema_step_text(param), param);
     case STEP_PARAM_IMAGE:
     case STEP_PARAM_VIDEO:
     case STEP_PARAM_AUDIO:
@@ -238,16 +248,11 @@ static json_t *schema_step_value(const struct step_param *param)
     case STEP_PARAM_IMAGES:
     case STEP_PARAM_VIDEOS:
     case STEP_PARAM_MEDIA_LIST:
-        return schema_list_of(json_pack("{s:s, s:s}", "type", "string", "format", "uri"),
-                              param->max_items);
-    case STEP_PARAM_COLOR:
+        return schema_list_of(json_pack("{s:s, s:s}", "type", "string", "format", "uri"), param);
     case STEP_PARAM_TEXT:
         break;
     }
-    json_t *schema = schema_typed("string");
-    if (param->max_length > 0)
-        json_object_set_new(schema, "maxLength", json_integer(param->max_length));
-    return schema;
+    return schema_step_text(param);
 }
 
 static json_t *schema_of_step(const struct step_type *type)

@@ -33,10 +33,11 @@ static json_t *schema_param(const struct step_param *param)
         json_object_set_new(row, "min", json_real(param->min));
         json_object_set_new(row, "max", json_real(param->max));
     }
-    if (param->max_length)
-        json_object_set_new(row, "max_length", json_integer(param->max_length));
-    if (param->max_items)
-        json_object_set_new(row, "max_items", json_integer(param->max_items));
+    int length = step_param_length_most(param), items = step_param_items_most(param);
+    if (length > 0)
+        json_object_set_new(row, "max_length", json_integer(length));
+    if (items > 0)
+        json_object_set_new(row, "max_items", json_integer(items));
     if (param->values) {
         json_t *values = json_array();
         for (size_t i = 0; param->values[i]; i++)

@@ -30,6 +30,18 @@ static void param_fault(struct param_check *check, const char *path, const char 
     check->faults++;
 }
 
+int step_param_length_most(const struct step_param *param)
+{
+    bool has_text = param->type == STEP_PARAM_TEXT || param->type == STEP_PARAM_TEXTS;
+    return !has_text ? 0 : param->max_length ? param->max_length : PARAM_LENGTH_DEFAULT;
+}
+
+int step_param_items_most(const struct step_param *param)
+{
+    bool has_items = param->type == STEP_PARAM_TEXTS || step_param_is_media_list(param->type);
+    return !has_items ? 0 : param->max_items ? param->max_items : PARAM_ITEMS_DEFAULT;
+}
+
 static size_t param_characters(const char *text)
 {
     size_t count = 0;
@@ -41,7 +53,7 @@ static size_t param_characters(const char *text)
 static void param_check_length(struct param_check *check, const struct step_param *param,
                                const json_t *value, const char *path)
 {
-    size_t most = param->max_length ? (size_t)param->max_length : PARAM_LENGTH_DEFAULT;
+    size_t most = (size_t)step_param_length_most(param);
     if (strlen(json_string_value(value)) != json_string_length(value))
         param_fault(check, path, "value_error", "%s contains a NUL character.", param->name);
     else if (param_characters(json_string_value(value)) > most)
@@ -117,7 +129,7 @@ static void param_check_media(struct param_check *check, const struct step_param
 static void param_check_list(struct param_check *check, const struct step_param *param,
                              const json_t *value, const char *path)
 {
-    size_t most = param->max_items ? (size_t)param->max_items : PARAM_ITEMS_DEFAULT;
+    size_t most = (size_t)step_param_items_most(param);
     size_t index;
     const json_t *item;
     if (!json_is_array(value)) {

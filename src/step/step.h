@@ -159,6 +159,9 @@ const struct step_type *step_type_find(const char *name);
 bool step_fuse_always(const json_t *params);
 bool step_fuse_of_video(const json_t *params);
 const struct step_param *step_param_find(const struct step_type *type, const char *name);
+/* Characters of a text, items of a list: as the row says, or as holds for all; 0 for other types. */
+int step_param_length_most(const struct step_param *param);
+int step_param_items_most(const struct step_param *param);
 bool step_param_is_media(enum step_param_type type);      /* one reference or several */
 bool step_param_is_media_list(enum step_param_type type); /* an array of references */
 

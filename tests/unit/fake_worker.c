@@ -150,6 +150,12 @@ static void fake_lie(struct fake *fake, const char *lie)
         for (;;)
             fake_send(fake, json_pack("{s:s, s:I, s:f}", "type", "progress", "job", job, "fraction",
                                       0.5));
+    else if (strcmp(lie, "outputs") == 0)
+        for (;;)
+            close(fake_output(fake));
+    else if (strcmp(lie, "then") == 0)
+        fake_send(fake, json_pack("{s:s, s:I, s:[], s:[[]]}", "type", "done", "job", job, "results",
+                                  "then"));
     else if (strcmp(lie, "output") == 0)
         result = json_pack("{s:s, s:i}", "content_type", "image/png", "output", 3);
     else if (strcmp(lie, "header") == 0)
@@ -172,6 +178,16 @@ static void fake_file(struct fake *fake, const char *text)
               json_pack("[{s:s, s:i, s:i}]", "content_type", "image/png", "output", 0, "width", 7));
 }
 
+/* Says more than anybody will read, some of it not even words. */
+static void fake_chatter(struct fake *fake, int count)
+{
+    json_int_t job = (json_int_t)fake->job;
+    fake_send(fake, json_pack("{s:s, s:I, s:i}", "type", "note", "job", job, "text", 1));
+    for (int i = 0; i < count; i++)
+        fake_send(fake, json_pack("{s:s, s:I, s:s}", "type", "note", "job", job, "text", "Well."));
+    fake_done(fake, json_pack("[{s:s, s:s}]", "content_type", "text/plain", "text", "said"));
+}
+
 static void fake_run(struct fake *fake)
 {
     const char *prompt = fake->prompt;
@@ -183,6 +199,8 @@ static void fake_run(struct fake *fake)
         fake_lie(fake, prompt + 4);
     else if (strncmp(prompt, "slow:", 5) == 0)
         fake_slow(fake, atoi(prompt + 5));
+    else if (strncmp(prompt, "chatter:", 8) == 0)
+        fake_chatter(fake, atoi(prompt + 8));
     else if (strncmp(prompt, "file:", 5) == 0)
         fake_file(fake, prompt + 5);
     else if (strncmp(prompt, "fail:", 5) == 0)

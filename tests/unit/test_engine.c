@@ -127,10 +127,11 @@ static void test_lies_are_not_believed(void **state)
     static const struct {
         const char *prompt, *sentence;
     } lies[] = {
-        {"lie:type", "broke the rules"},   {"lie:job", "broke the rules"},
-        {"lie:frame", "broke the rules"},  {"lie:flood", "broke the rules"},
-        {"lie:results", "cannot be read"}, {"lie:output", "cannot be read"},
-        {"lie:header", "cannot be read"},  {"lie:blob", "cannot be read"},
+        {"lie:type", "broke the rules"},    {"lie:job", "broke the rules"},
+        {"lie:frame", "broke the rules"},   {"lie:flood", "broke the rules"},
+        {"lie:results", "cannot be read"},  {"lie:output", "cannot be read"},
+        {"lie:header", "cannot be read"},   {"lie:blob", "cannot be read"},
+        {"lie:outputs", "broke the rules"}, {"lie:then", "cannot be read"},
     };
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
@@ -139,6 +140,65 @@ static void test_lies_are_not_believed(void **state)
         assert_int_equal(fixture_log_count(f, lies[i].prompt), 3);
     }
     assert_works(f);
+}
+
+static void test_notes_have_an_end(void **state)
+{
+    struct fixture *f = *state;
+    struct store_note *notes;
+    size_t count;
+    const char *id = fixture_submit_prompt(f, "chatter:150", "");
+    assert_ended(f, id, STORE_SUCCESS, NULL);
+    for (int i = 0; i < 1000; i++) { /* nobody waits for notes to be stored */
+        assert_int_equal(store_note_list(f->store, f->arena, id, &notes, &count, NULL), 0);
+        if (count == 100)
+            break;
+        usleep(5000);
+    }
+    assert_int_equal(count, 100);
+    assert_string_equal(notes[0].step_id, "last");
+    assert_string_equal(notes[99].text, "Well.");
+}
+
+/* The only worker does not hear that it is to stop: it is ended, and another one takes its place. */
+static void test_a_deaf_worker_is_replaced(void **state)
+{
+    struct fixture *f = *state;
+    struct engine_counts counts;
+    fixture_stop(f, 0);
+    f->settings.workers = 1;
+    fixture_start(f);
+    const char *id = fixture_submit_prompt(f, "die:hang", "");
+    fixture_wait_log(f, "die:hang");
+    engine_cancel(f->engine, id);
+    assert_ended(f, id, STORE_CANCEL, "CANCELLED");
+    assert_works(f);
+    engine_count(f->engine, &counts);
+    assert_int_equal(counts.worker_crashes, 0); /* it was told to die */
+}
+
+/* A worker dies while its program is away: another one is started when it is there again. */
+static void test_workers_that_cannot_start(void **state)
+{
+    struct fixture *f = *state;
+    struct engine_counts counts;
+    fixture_stop(f, 0);
+    f->settings.workers = 1;
+    fixture_start(f);
+    assert_works(f);
+    assert_int_equal(unlink(f->program), 0);
+    const char *id = fixture_submit_prompt(f, "die-once:exit", ",'retry':{'delay_s':0}");
+    fixture_wait_log(f, "die-once:exit");
+    do {
+        usleep(10000);
+        engine_count(f->engine, &counts);
+    } while (counts.worker_crashes == 0);
+    usleep(100000);
+    assert_int_equal(fixture_log_count(f, "die-once:exit"), 1);
+    assert_true(fixture_get(f, id)->workflow.status < STORE_SUCCESS);
+    assert_int_equal(symlink(fixture_fake_worker, f->program), 0);
+    assert_ended(f, id, STORE_SUCCESS, NULL);
+    assert_int_equal(fixture_get(f, id)->tasks[0].attempt, 2);
 }
 
 static void test_files_become_blobs(void **state)
@@ -207,6 +267,11 @@ static void test_refused_addresses_are_not_tried_again(void **state)
     assert_int_equal(fixture_log_count(f, "refuse"), 1);
     assert_ended(f, submit_fetch(f, "data:image/png;base64,!!!", ""), STORE_FAIL, "BAD_INPUT");
     assert_ended(f, submit_fetch(f, "data:image/png;base64,QUJD", ""), STORE_SUCCESS, NULL);
+    assert_ended(f, submit_fetch(f, "data:,A%42%zz%4", ""), STORE_SUCCESS, NULL);
+    char sha256[SHA256_HEX_SIZE];
+    sha256_hex("AB%zz%4", 7, sha256); /* what is no escape stays */
+    CLEANUP(fd) int fd = -1;
+    assert_int_equal(blob_get(f->blobs, sha256, &fd, NULL, NULL), 0);
 }
 
 /* --- cancelling ---------------------------------------------------------------------------------
@@ -430,6 +495,9 @@ int main(int argc, char **argv)
         ENGINE_TEST(test_a_hang_meets_the_time_limit),
         ENGINE_TEST(test_bombs_meet_their_limits),
         ENGINE_TEST(test_lies_are_not_believed),
+        ENGINE_TEST(test_notes_have_an_end),
+        ENGINE_TEST(test_a_deaf_worker_is_replaced),
+        ENGINE_TEST(test_workers_that_cannot_start),
         ENGINE_TEST(test_files_become_blobs),
         ENGINE_TEST(test_inputs_are_fetched_once),
         ENGINE_TEST(test_the_process_that_fetches_may_die),

@@ -150,6 +150,15 @@ AVRational graph_time_base(const struct graph *graph, bool is_audio)
     return av_buffersink_get_time_base(graph->sinks[is_audio]);
 }
 
+/* Where an input ends: pictures that say to be shorter than one of the result's still are one. */
+static int64_t graph_end(const struct video_source *source)
+{
+    int64_t least = source->is_video ? av_rescale_q_rnd(1, av_inv_q(source->rate),
+                                                        source->stream->time_base, AV_ROUND_UP)
+                                     : 0;
+    return source->next_pts > least ? source->next_pts : least;
+}
+
 /* Sends the next frame, or the end, into one input. */
 static int graph_feed(struct graph *graph, struct graph_input *input, struct err *err)
 {
@@ -158,7 +167,7 @@ static int graph_feed(struct graph *graph, struct graph_input *input, struct err
         return rc;
     if (rc == 0) {
         input->ended = true;
-        rc = av_buffersrc_close(input->filter, input->source->next_pts, 0);
+        rc = av_buffersrc_close(input->filter, graph_end(input->source), 0);
     } else {
         if (input->source->is_video) /* turns and shapes are applied by the description */
             graph->feed->sample_aspect_ratio = (AVRational){1, 1};

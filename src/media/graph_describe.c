@@ -63,7 +63,7 @@ static void graph_append_gamut(struct buffer *text, const struct video_source *s
                   "format=gbrpf32,zscale=p=bt709,",
                   transfer, primaries, matrix, graph_range(source));
     if (graph_is_hdr(source))
-        buffer_append_text(text, "tonemap=tonemap=hable:desat=2,");
+        buffer_append_text(text, "tonemap=tonemap=mobius:param=0.3:desat=2,");
     buffer_append_text(text, "zscale=t=bt709:m=bt709:r=limited,format=yuv420p,");
 }
 

@@ -62,7 +62,7 @@ static VipsImage *open_as(const char *type, const struct image_file *file, int s
         vips_gifload_buffer(bytes, file->size, &image, "access", access, "fail_on", fail, NULL);
     else
         vips_heifload_buffer(bytes, file->size, &image, "access", access, "fail_on", fail, NULL);
-    return image;
+    return image && strcmp(type, "image/gif") == 0 ? image_gif_clear(image, file) : image;
 }
 
 static int open_checked(const struct image_file *file, const char *path, VipsImage **ret_image,

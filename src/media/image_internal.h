@@ -46,6 +46,10 @@ int image_file_decode(const struct image_file *file, const char *path, int fit_w
 /* Whether it is a JPEG within the limits whose three planes are those of an upright sRGB picture. */
 bool image_file_is_plain_jpeg(const struct image_file *file, int *ret_width, int *ret_height);
 
+/* What the first image of a GIF does not cover is clear, as browsers show it; libvips leaves it black. Takes over `image`; NULL when
+ * libvips failed. */
+VipsImage *image_gif_clear(VipsImage *image, const struct image_file *file);
+
 /* The encoded file with the mark that it is sRGB, for free(). */
 void *image_mark(const void *bytes, size_t *size, enum image_format format, bool has_colour);
 

@@ -10,6 +10,8 @@ enum { VIDEO_DECODE_FAULTS_FREE = 8 /* damaged packets that are passed over anyw
 /* At the end: whether the file held what its header promises. */
 static int video_decode_check_end(const struct video_source *source, struct err *err)
 {
+    if (source->packets == 0 && source->is_video)
+        return video_source_empty(source, err);
     int64_t end_us = av_rescale_q(source->next_pts, source->stream->time_base, AV_TIME_BASE_Q);
     if (source->packets == 0 || !video_duration_is_short(source->promised_us, end_us))
         return 0;

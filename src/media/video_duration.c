@@ -20,10 +20,14 @@ int64_t video_duration_begin(const AVFormatContext *demuxer)
 /* What the header says of this stream or of the whole file; 0 when it was guessed from a bit rate. */
 static int64_t video_duration_said(const struct video_source *source)
 {
+    enum { LATE_US = AV_TIME_BASE / 10 };
     const AVFormatContext *demuxer = source->demuxer;
     const AVStream *stream = source->stream;
     if (demuxer->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE)
         return 0;
+    if (stream->duration <= 0 && video_duration_begin(demuxer) > LATE_US &&
+        video_duration_is(demuxer, "matroska"))
+        return 0; /* counted from time 0 by some */
     if (stream->duration <= 0)
         return demuxer->duration > 0 ? demuxer->duration : 0;
     int64_t begin = stream->start_time != AV_NOPTS_VALUE ? stream->start_time - source->start : 0;

@@ -2,6 +2,7 @@
 
 #include "media/video_blend.h"
 #include "media/video_moving.h"
+#include "media/video_private.h"
 
 #include "base/arena.h"
 #include <assert.h>
@@ -126,6 +127,12 @@ static int video_sink_fault(const struct video_sink_stream *stream, int av_code,
                    "The file of %s is damaged and cannot be copied.", stream->path);
 }
 
+/* Whose fault it may be when the muxer refuses the whole. */
+static const struct video_sink_stream *video_sink_copied(const struct video_sink *sink)
+{
+    return sink->audio.path ? &sink->audio : &sink->video;
+}
+
 static int video_sink_add_stream(struct video_sink *sink, struct video_sink_stream *to,
                                  const struct video_sink_copy *copy, struct err *err)
 {
@@ -138,6 +145,7 @@ static int video_sink_add_stream(struct video_sink *sink, struct video_sink_stre
     if (copy->parameters) {
         rc = avcodec_parameters_copy(to->stream->codecpar, copy->parameters);
         to->stream->codecpar->codec_tag = 0;
+        to->stream->codecpar->bit_rate = 0; /* what comes is counted */
         to->stream->time_base = copy->time_base;
         to->stream->avg_frame_rate = copy->rate;
         to->stream->sample_aspect_ratio = copy->parameters->sample_aspect_ratio;
@@ -209,8 +217,7 @@ static int video_sink_start(struct video_sink *sink, const struct video_sink_set
     av_dict_set(&options, "movflags", "+faststart", 0);
     rc = avformat_write_header(sink->muxer, &options);
     av_dict_free(&options);
-    const struct video_sink_stream *copied = sink->audio.path ? &sink->audio : &sink->video;
-    return rc < 0 ? video_sink_fault(copied, rc, "starting the MP4 file", err) : 0;
+    return rc < 0 ? video_sink_fault(video_sink_copied(sink), rc, "starting the MP4 file", err) : 0;
 }
 
 struct video_sink_copy video_sink_copy(const struct video_source *source)
@@ -389,6 +396,13 @@ int video_sink_packet(struct video_sink *sink, bool is_audio, AVPacket *packet,
 {
     struct video_sink_stream *to = is_audio ? &sink->audio : &sink->video;
     assert(to->stream && !to->encoder);
+    const AVCodecParameters *parameters = to->stream->codecpar;
+    enum { LENGTHS_AT = 4, LENGTHS_MASK = 3 };
+    int rc = 0;
+    if (parameters->codec_id == AV_CODEC_ID_H264 && parameters->extradata_size > LENGTHS_AT)
+        rc = video_private_strip(packet, (parameters->extradata[LENGTHS_AT] & LENGTHS_MASK) + 1);
+    if (rc < 0)
+        return video_file_fault(rc, "copying a stream", err);
     return video_sink_write(sink, to, packet, time_base, err);
 }
 
@@ -406,7 +420,8 @@ int video_sink_finish(struct video_sink *sink, struct err *err)
         avio_flush(sink->muxer->pb);
         rc = sink->muxer->pb->error;
     }
-    return rc < 0 ? video_file_fault(rc, "completing the MP4 file", err) : 0;
+    return rc < 0 ? video_sink_fault(video_sink_copied(sink), rc, "completing the MP4 file", err)
+                  : 0;
 }
 
 int64_t video_sink_duration_ms(const struct video_sink *sink)

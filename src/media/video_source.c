@@ -69,6 +69,12 @@ static int video_source_damaged(const struct video_source *source, struct err *e
                    "The file of %s is damaged and cannot be decoded.", source->path);
 }
 
+int video_source_empty(const struct video_source *source, struct err *err)
+{
+    return err_set(err, ERR_BAD_INPUT, source->path, "The %s of %s is empty.",
+                   source->is_video ? "video" : "sound", source->path);
+}
+
 /* The head of the first sample of an H.264 stream in a packet: its units with their lengths, the last one cut. NULL when there is none
  * to be had. */
 static AVPacket *video_source_first_head(const AVStream *stream, int fd)
@@ -358,8 +364,7 @@ static int video_source_open_frames(struct video_source *source, struct err *err
     if (rc < 0)
         return rc;
     if (rc == 0)
-        return err_set(err, ERR_BAD_INPUT, source->path, "The %s of %s is empty.",
-                       source->is_video ? "video" : "sound", source->path);
+        return video_source_empty(source, err);
     source->first = TAKE(frame);
     source->format = source->first->format;
     if (!source->is_video)

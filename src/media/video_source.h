@@ -69,6 +69,9 @@ int video_source_open(int fd, const char *path, enum AVMediaType type, int conta
 void video_source_free(struct video_source *source); /* NULL allowed */
 CLEANUP_DEFINE(video_source, struct video_source, video_source_free);
 
+/* ERR_BAD_INPUT: there is nothing in the stream. */
+int video_source_empty(const struct video_source *source, struct err *err);
+
 /* The public facts about an opened video. */
 void video_source_info(const struct video_source *source, struct video_info *ret_info);
 

@@ -72,9 +72,9 @@ def jpegs():
     planes = chunks.ycc_planes(pattern())
     yield "sampled_411.jpg", chunks.jpeg_flat(planes, [(4, 1), (1, 1), (1, 1)])
     yield "sampled_440.jpg", chunks.jpeg_flat(planes, [(1, 2), (1, 1), (1, 1)])
-    # Adobe's YCCK holds ink upside down
+    # Adobe's YCCK holds ink upside down, and its colours upside down again
     adobe = chunks.jpeg_segment(0xEE, b"Adobe\0d\0\0\0\0\2")
-    yield "ycck.jpg", chunks.jpeg_flat([*planes, numpy.full((HEIGHT, WIDTH), 255.0)], [(1, 1)] * 4, adobe)
+    yield "ycck.jpg", chunks.jpeg_flat([*chunks.ycc_planes(255 - pattern()), numpy.full((HEIGHT, WIDTH), 255.0)], [(1, 1)] * 4, adobe)
     yield "p3.jpg", profiled("JPEG", DISPLAY_P3, 2.2, "Display P3", **good)
     yield "adobe_rgb.jpg", profiled("JPEG", ADOBE_RGB, 563 / 256, "Adobe RGB (1998)", **good)
     second = saved(Image.fromarray(pattern()[::-1, ::-1]), "JPEG")

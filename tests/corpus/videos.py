@@ -41,7 +41,8 @@ def source(width=WIDTH, height=HEIGHT, rate=FPS):
 
 def converted(matrix="bt709", range_="tv", pixels="yuv420p", primaries=None, transfer=None):
     """Into YUV, with its tags."""
-    return ["-vf", f"scale=out_color_matrix={matrix}:out_range={range_}:flags=accurate_rnd+full_chroma_int,format={pixels}",
+    return ["-vf", f"scale=out_color_matrix={matrix}:out_range={range_}:flags=accurate_rnd+full_chroma_int,format={pixels},"
+            f"setparams=color_primaries={primaries or matrix}:color_trc={transfer or matrix}:colorspace={matrix}:range={range_}",
             "-color_primaries", primaries or matrix, "-color_trc", transfer or matrix, "-colorspace", matrix, "-color_range", range_]
 
 
@@ -60,13 +61,13 @@ def codecs(folder):
             "h264.mkv": [*converted(), *X264, "-c:a", "libvorbis"],
             "fragmented.mp4": [*converted(), *X264, *STEREO, "-movflags", "frag_keyframe+empty_moov+default_base_moof", "-g", "5"],
             "hevc.mp4": [*converted(), *X265, "-tag:v", "hvc1", *STEREO],
-            "vp8.webm": [*converted(), "-c:v", "libvpx", "-b:v", "2M", "-cpu-used", "8", "-deadline", "realtime", "-c:a", "libvorbis"],
+            "vp8.webm": [*converted("smpte170m"), "-c:v", "libvpx", "-b:v", "2M", "-cpu-used", "8", "-deadline", "realtime", "-c:a", "libvorbis"],
             "vp9.webm": [*converted(), "-c:v", "libvpx-vp9", "-crf", "10", "-b:v", "0", "-cpu-used", "8", "-deadline", "realtime", "-c:a", "libopus"],
             "av1.mp4": [*converted(), "-c:v", "libaom-av1", "-crf", "10", "-b:v", "0", "-cpu-used", "8", "-usage", "realtime", "-c:a", "libopus"],
             "av1.webm": [*converted(), "-c:v", "libaom-av1", "-crf", "10", "-b:v", "0", "-cpu-used", "8", "-usage", "realtime", "-c:a", "libopus"],
             "mpeg4.mp4": [*converted(), "-c:v", "mpeg4", "-q:v", "2", "-bf", "2", *STEREO],
-            "mjpeg.mov": [*converted(range_="pc", pixels="yuvj420p"), "-c:v", "mjpeg", "-q:v", "2", "-c:a", "pcm_s16be"],
-            "prores.mov": [*converted(pixels="yuv422p10le"), "-c:v", "prores_ks", "-c:a", "pcm_s24le"],
+            "mjpeg.mov": [*converted("smpte170m", "pc", "yuvj420p"), "-c:v", "mjpeg", "-q:v", "2", "-c:a", "pcm_s16be"],
+            "prores.mov": [*converted(pixels="yuv422p10le"), "-c:v", "prores_ks", "-movflags", "write_colr", "-c:a", "pcm_s24le"],
             "flac.mkv": [*converted(), *X264, "-c:a", "flac"],
             "ac3.mkv": [*converted(), *X264, "-c:a", "ac3"],
             "mp3.mp4": [*converted(), *X264, "-c:a", "libmp3lame"]}.items():
@@ -104,7 +105,7 @@ def shapes(folder):
     for name, matrix in {"turned90": (0, turn, -turn, 0), "turned180": (-turn, 0, 0, -turn), "turned270": (0, -turn, turn, 0),
                          "mirrored": (-turn, 0, 0, turn), "flipped": (turn, 0, 0, -turn)}.items():
         (folder / f"{name}.mp4").write_bytes(with_matrix(plain, matrix))
-    ffmpeg(*source(), "-vf", "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,setfield=tff", "-flags", "+ildct+ilme", *X264,
+    ffmpeg(*source(), "-vf", "scale=out_color_matrix=smpte170m:out_range=tv,format=yuv420p,setfield=tff", "-flags", "+ildct+ilme", *X264,
            "-x264-params", "tff=1", folder / "interlaced.mp4", stdin=raw(4))
 
 
@@ -120,7 +121,7 @@ def with_matrix(data, matrix):
 def times(folder):
     """Variable rates, edits, offsets, lengths that are short, long or not said."""
     pictures = raw()
-    ffmpeg(*source(), "-vf", "select='lt(n,10)+not(mod(n,3))',scale=out_color_matrix=bt709:out_range=tv,format=yuv420p", "-vsync", "vfr", *X264,
+    ffmpeg(*source(), "-vf", "select='lt(n,10)+not(mod(n,3))',scale=out_color_matrix=smpte170m:out_range=tv,format=yuv420p", "-vsync", "vfr", *X264,
            folder / "variable.mp4", stdin=pictures)
     ffmpeg(*source(), *converted(), *X264, "-g", "100", "-bf", "3", folder / "one_group.mp4", stdin=pictures)
     # an edit list hides what comes before, another one delays what comes first
@@ -132,6 +133,8 @@ def times(folder):
         whole = folder / ("h264.mkv" if kind == "matroska" else "vp9.webm")
         ffmpeg("-i", whole, "-c", "copy", "-f", kind, "-live", "1", folder / name)
     ffmpeg(*source(), *converted(), *X264, folder / "instant.mp4", stdin=raw(1))
+    # a picture that says to last a thousandth of a second
+    ffmpeg(*source(rate=1000), *converted(), *X264, folder / "brief.mkv", stdin=raw(1))
     # half an hour of a picture every 20 seconds
     ffmpeg("-f", "lavfi", "-i", "color=c=red:s=32x32:r=1/20:d=1800", *X264, "-pix_fmt", "yuv420p", folder / "half_hour.mp4")
 

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/sha256.h"
+#include "media/video_private.h"
 
 #include <fcntl.h>
 #include <libavformat/avformat.h>
@@ -275,8 +276,13 @@ const char *judge_packets(int fd, enum AVMediaType type)
     uint8_t digest[SHA256_SIZE];
     sha256_init(&sum);
     while (av_read_frame(file, packet) >= 0) {
-        if (packet->stream_index == stream)
-            sha256_update(&sum, (size_t)packet->size, packet->data);
+        if (packet->stream_index != stream) {
+            av_packet_unref(packet);
+            continue;
+        }
+        if (type == AVMEDIA_TYPE_VIDEO)
+            assert_int_equal(video_private_strip(packet, 4), 0);
+        sha256_update(&sum, (size_t)packet->size, packet->data);
         av_packet_unref(packet);
     }
     av_packet_free(&packet);

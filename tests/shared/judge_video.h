@@ -61,7 +61,8 @@ double judge_similarity(const struct judge_frames *frames, const struct judge_fr
 double judge_loudness(int fd);
 /* Strength of a tone, as an amplitude, in samples from..to. */
 double judge_tone(const struct judge_frames *frames, double hertz, double from_s, double to_s);
-/* Digest of the coded packets of the first stream of the type, in hex (static, overwritten by the fourth call after). */
+/* Digest of the coded packets of the first stream of the type, in hex (static, overwritten by the fourth call after); without the
+ * notes of encoders within pictures, which are not copied. */
 const char *judge_packets(int fd, enum AVMediaType type);
 
 #endif

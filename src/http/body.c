@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BODY_FORM_BUFFER_BYTES = 16 << 10, BODY_FILE_NAME_MAX = 255 };
+enum { BODY_FILE_NAME_MAX = 255 };
 
 static void body_refuse(struct http_request *request, int status, const char *reason)
 {
@@ -61,22 +61,24 @@ static char *body_file_name(struct http_request *request, const char *name)
     return arena_strdup(request->arena, start);
 }
 
-static enum MHD_Result body_part(void *context, enum MHD_ValueKind kind, const char *key,
-                                 const char *file_name, const char *content_type,
-                                 const char *encoding, const char *data, uint64_t offset,
-                                 size_t size)
+/* The one file of a form: a part with a file name, or the one called `file`; other parts are passed over. */
+static void file_begin_part(void *context, const char *name, const char *file_name)
 {
     struct http_request *request = context;
-    (void)kind, (void)content_type, (void)encoding;
-    if (!file_name && (!key || strcmp(key, "file") != 0)) /* a part may have no name */
-        return MHD_YES;
-    if (offset == 0 && request->file_parts++ == 0 && file_name)
-        request->file_name = body_file_name(request, file_name);
-    if (request->file_parts > 1)
+    request->part_is_file = file_name || (name && strcmp(name, "file") == 0);
+    if (!request->part_is_file)
+        return;
+    if (request->file_parts++ > 0)
         body_refuse(request, 400, "The form has more than one file.");
-    else
-        body_keep(request, data, size);
-    return MHD_YES;
+    else if (file_name)
+        request->file_name = body_file_name(request, file_name);
+}
+
+static void file_part_data(void *context, const char *bytes, size_t size)
+{
+    struct http_request *request = context;
+    if (request->part_is_file)
+        body_keep(request, bytes, size);
 }
 
 /* --- whole forms -------------------------------------------------------------------------------- */
@@ -95,8 +97,11 @@ static void form_finish_text(struct http_request *request)
     request->part_text.size = 0;
 }
 
-static void form_begin_part(struct http_request *request, const char *key, const char *file_name)
+static void form_begin_part(void *context, const char *key, const char *file_name)
 {
+    struct http_request *request = context;
+    if (request->fault_status != 0)
+        return;
     form_finish_text(request);
     CLEANUP(json) json_t *name = key ? json_string(key) : NULL; /* NULL when it is no UTF-8 */
     if (request->part_count == HTTP_FORM_PARTS_MAX) {
@@ -120,22 +125,16 @@ static void form_begin_part(struct http_request *request, const char *key, const
         body_refuse(request, 503, "The upload could not be stored.");
 }
 
-static enum MHD_Result form_part(void *context, enum MHD_ValueKind kind, const char *key,
-                                 const char *file_name, const char *content_type,
-                                 const char *encoding, const char *data, uint64_t offset,
-                                 size_t size)
+static void form_part_data(void *context, const char *data, size_t size)
 {
     struct http_request *request = context;
-    (void)kind, (void)content_type, (void)encoding;
-    if (offset == 0)
-        form_begin_part(request, key, file_name);
     if (request->fault_status != 0)
-        return MHD_YES;
+        return;
     struct http_part *part = &request->parts[request->part_count - 1];
     uint64_t *total = part->fd >= 0 ? &request->files_size : &request->body_size;
     if (size > (part->fd >= 0 ? request->plan.files_max : request->plan.body_max) - *total) {
         body_refuse(request, 413, NULL);
-        return MHD_YES;
+        return;
     }
     *total += size;
     if (part->fd < 0)
@@ -143,7 +142,6 @@ static enum MHD_Result form_part(void *context, enum MHD_ValueKind kind, const c
     else if (!body_write(part->fd, data, size))
         body_refuse(request, 503, "The upload could not be stored.");
     part->file_size += part->fd >= 0 ? size : 0;
-    return MHD_YES;
 }
 
 /* --- by mode ------------------------------------------------------------------------------------ */
@@ -168,9 +166,10 @@ void body_begin(struct http_request *request)
     bool whole = request->plan.mode == HTTP_BODY_FORM;
     if (whole)
         request->parts = arena_array(request->arena, HTTP_FORM_PARTS_MAX, sizeof(*request->parts));
-    request->post = MHD_create_post_processor(request->connection, BODY_FORM_BUFFER_BYTES,
-                                              whole ? form_part : body_part, request);
-    if (!request->post)
+    const struct multipart_sink sink = {request, whole ? form_begin_part : file_begin_part,
+                                        whole ? form_part_data : file_part_data};
+    request->form = multipart_new(http_request_header(request, "Content-Type"), &sink);
+    if (!request->form)
         body_refuse(request, 400, "The form has no boundary.");
 }
 
@@ -183,7 +182,7 @@ bool body_take(struct http_request *request, const char *bytes, size_t size)
     }
     if (!body_is_form(request))
         body_keep(request, bytes, size);
-    else if (MHD_post_process(request->post, bytes, size) == MHD_NO)
+    else if (!multipart_take(request->form, bytes, size))
         body_refuse(request, 400, "The form is broken.");
     return true;
 }
@@ -191,11 +190,10 @@ bool body_take(struct http_request *request, const char *bytes, size_t size)
 void body_end(struct http_request *request)
 {
     request->body_done = true;
-    if (!body_is_form(request) || !request->post)
+    if (!body_is_form(request) || !request->form)
         return;
-    if (MHD_destroy_post_processor(request->post) == MHD_NO)
+    if (!multipart_is_complete(request->form))
         body_refuse(request, 400, "The form ends too early.");
-    request->post = NULL;
     if (request->plan.mode == HTTP_BODY_FORM) {
         form_finish_text(request);
         if (request->part_count == 0)

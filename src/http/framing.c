@@ -5,7 +5,12 @@
  * What it forgave in the layout of the head (a bare line feed, a folded line, a NUL, a second space, a header without a name) no
  * function of it tells. But it parses in place: in the memory of the connection the head still stands as it came, with NULs for
  * the separators. So the parts that it hands out must lie behind one another, with nothing but those separators between them.
+ * Two line ends cannot be told from CR LF any more: NUL LF, and, where the head ends, a colon and LF. A proxy that passes either on
+ * would have to be looked for.
  * A library that did it otherwise would have every request refused, never a bad one taken.
+ *
+ * Of the lines between chunks nothing is left to look at. So a body in chunks is the last of its connection: what another reader
+ * would find behind it is never read as a request.
  */
 #include "http/internal.h"
 
@@ -179,7 +184,8 @@ int framing_check(struct http_request *request, const char *method, const char *
     framing.bytes += strlen(request->raw_target) + 16;
     framing.whole = framing_ends(&framing, request, method);
     request->announced = framing.length;
-    request->announces_body = framing.length > 0 || framing.encodings > 0;
+    request->in_chunks = framing.encodings > 0;
+    request->announces_body = framing.length > 0 || request->in_chunks;
     *ret_reason = framing_fault(request, &framing, version);
     if (*ret_reason)
         return 400;

@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/uuid.h"
 #include "http/http.h"
+#include "http/multipart.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -56,13 +57,15 @@ struct http_request {
     bool target_is_broken, is_1_0;
     bool announces_body; /* framing.c: what the head says of the body */
     uint64_t announced;  /* its length; 0 when it comes in chunks */
+    bool in_chunks;
 
     /* The body, while it comes. */
     struct http_body_plan plan;
     struct buffer body;
-    struct MHD_PostProcessor *post;
+    struct multipart *form; /* MULTIPART and FORM */
     char *file_name;
     int file_parts;
+    bool part_is_file;       /* MULTIPART: the part that comes is the file */
     struct http_part *parts; /* FORM; HTTP_FORM_PARTS_MAX of them */
     size_t part_count;
     struct buffer part_text; /* of the last part, while it comes */

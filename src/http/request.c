@@ -130,8 +130,7 @@ void request_set_head(struct http_request *request, const char *method)
 void request_free(struct http_request *request)
 {
     struct arena *a = request->arena;
-    if (request->post)
-        MHD_destroy_post_processor(request->post);
+    multipart_free(request->form);
     buffer_finish(&request->body);
     buffer_finish(&request->part_text);
     if (request->response)

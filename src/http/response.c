@@ -98,8 +98,8 @@ void http_reply(struct http_request *request, const struct http_response *respon
         MHD_add_response_header(answer, "Content-Type", response->content_type);
     for (size_t i = 0; i < response->header_count; i++)
         MHD_add_response_header(answer, response->headers[i].name, response->headers[i].value);
-    bool unread = !request->body_done && request->announces_body;
-    response_add_headers(request, answer, response->close || unread);
+    bool last = request->in_chunks || (!request->body_done && request->announces_body);
+    response_add_headers(request, answer, response->close || last);
     response_hand_over(request, response->status, answer);
 }
 

@@ -287,7 +287,8 @@ static int video_source_set_picture(struct video_source *source, struct err *err
     return 0;
 }
 
-/* Untagged pictures are what players take them for: BT.709 from 720 rows on, BT.601 below. */
+/* Untagged pictures are what players take them for: BT.709 from 720 rows on, BT.601 below. Of VP8 the decoder says BT.601 whatever it
+ * is, so what the file says goes first. */
 static void video_source_set_color(struct video_source *source)
 {
     const AVFrame *frame = source->first;
@@ -298,7 +299,9 @@ static void video_source_set_color(struct video_source *source)
                 frame->format == AV_PIX_FMT_YUVJ422P || frame->format == AV_PIX_FMT_YUVJ444P
             ? AVCOL_RANGE_JPEG
             : AVCOL_RANGE_MPEG;
-    source->color_space = frame->colorspace;
+    const AVCodecParameters *told = source->stream->codecpar;
+    bool is_vp8 = told->codec_id == AV_CODEC_ID_VP8 && told->color_space != AVCOL_SPC_UNSPECIFIED;
+    source->color_space = is_vp8 ? told->color_space : frame->colorspace;
     source->color_primaries = frame->color_primaries;
     source->color_transfer = frame->color_trc;
     if (is_rgb)

@@ -77,7 +77,8 @@ struct task {
     int item, item_count;
     enum store_task_state state;
     enum task_phase phase;
-    bool dirty; /* differs from its row */
+    bool dirty;     /* differs from its row */
+    bool is_stored; /* has a row, which keeps its parameters */
     int attempt;
     int64_t not_before; /* wall us */
     struct timer timer; /* next attempt, or the time limit while it runs */
@@ -140,6 +141,7 @@ struct run {
     int references;        /* errands and jobs that will come back */
     int family;            /* child runs that were begun below it, of one that is no child itself */
     int64_t child_credits; /* what they cost */
+    enum store_status committed_status, sent_status; /* of the row, of the transition on its way */
     int committed_progress;
     int64_t progress_at; /* monotonic us of the last progress transition */
     struct timer progress_timer, commit_timer;

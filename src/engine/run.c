@@ -163,6 +163,7 @@ static int run_load_task(struct run *run, const struct store_task *row, struct e
     if (!run->steps[step].decided)
         run_make_tasks(run, (size_t)step, row->item_count);
     struct task *task = &run->steps[step].tasks[row->item];
+    task->is_stored = true;
     task->state = row->state;
     task->attempt = row->attempt;
     task->not_before = row->not_before;
@@ -226,6 +227,7 @@ int run_begin(struct engine *engine, const char *workflow_id)
     run->engine = engine;
     run->arena = a;
     run->workflow = stored->workflow;
+    run->committed_status = stored->workflow.status;
     run->committed_progress = stored->workflow.progress;
     run->progress_timer.fire = run_progress_timer;
     run->commit_timer.fire = run_commit_timer;
@@ -381,10 +383,16 @@ void run_progress(struct run *run)
 
 /* --- committing --------------------------------------------------------------------------------- */
 
-static void run_fill_task(struct arena *a, const struct task *task, struct store_task *row)
+/* What it is called with, as its row keeps it. */
+static const char *run_call_text(struct arena *a, const struct task *task)
 {
     CLEANUP(json)
     json_t *call = json_pack("{s:O?, s:O?}", "params", task->params, "local", task->local);
+    return json_arena_text(a, call);
+}
+
+static void run_fill_task(struct arena *a, const struct task *task, struct store_task *row)
+{
     *row = (struct store_task){
         .step_id = task->run->steps[task->step].info.id,
         .item = task->item,
@@ -393,7 +401,8 @@ static void run_fill_task(struct arena *a, const struct task *task, struct store
         .state = task->state,
         .attempt = task->attempt,
         .not_before = task->not_before,
-        .params_json = json_arena_text(a, call),
+        .params_json = task->is_stored ? NULL : run_call_text(a, task),
+        .is_stored = task->is_stored,
         .result_json = task->results ? json_arena_text(a, task->results) : NULL,
         .error_json = task->error_json,
         .reason = task->reason,
@@ -485,6 +494,7 @@ static void run_commit(struct run *run, size_t dirty, size_t results)
         .workflow_id = run->workflow.id,
         .expected_revision = run->workflow.revision,
         .status = run->workflow.status,
+        .keeps_status = run->workflow.status == run->committed_status,
         .progress = run->workflow.progress,
         .used_credits = run->workflow.used_credits,
         .result_json = run->result_json,
@@ -506,6 +516,7 @@ static void run_commit(struct run *run, size_t dirty, size_t results)
     commit->run = run;
     run->changed = false;
     run->committing = true;
+    run->sent_status = run->workflow.status;
     store_workflow_transition(run->engine->settings.store, &transition, run_commit_done, commit);
 }
 
@@ -540,6 +551,7 @@ static void run_commit_failed(struct run *run, int rc, const struct err *err)
         }
         if (rc == 0) {
             run->workflow.revision = stored->workflow.revision;
+            run->committed_status = stored->workflow.status;
             run_advance(run);
             return;
         }
@@ -557,6 +569,9 @@ static void run_committed(struct run *run, int rc, const struct err *err)
         return;
     }
     run->workflow.revision++;
+    run->committed_status = run->sent_status;
+    for (size_t i = 0; i < run->in_commit_count; i++)
+        run->in_commit[i]->is_stored = true;
     run->committed_progress = run->workflow.progress;
     if (!run->over)
         nested_moved(run);

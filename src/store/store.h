@@ -174,6 +174,9 @@ struct store_task {
     int64_t duration_ms;
     int64_t started_at, finished_at;
     int64_t revision; /* of the workflow when the task changed last; set by the store */
+    /* Written only: the row is there, and its place and parameters stay as they are (`position`, `item_count`
+     * and `params_json` are not looked at). */
+    bool is_stored;
 };
 
 struct store_workflow_full {
@@ -219,6 +222,7 @@ struct store_transition {
     const char *workflow_id;
     int64_t expected_revision; /* ERR_STALE when the row has another */
     enum store_status status;
+    bool keeps_status; /* it is that of the expected revision, for certain: the write is cheaper */
     int progress;
     int64_t used_credits;
     const char *result_json, *error_json; /* NULL keeps what is there */

@@ -148,14 +148,9 @@ void store_workflow_create_once(struct store *store, const struct store_workflow
 
 /* --- moving on ---------------------------------------------------------------------------------- */
 
-struct workflow_head {
-    int64_t revision;
-    enum store_status status;
-    char *customer;
-};
-
-static int transition_head(struct store *store, struct transition_op *op,
-                           struct workflow_head *ret_head, struct err *err)
+/* The owner of a workflow that is at the expected revision. */
+static int transition_customer(struct store *store, struct transition_op *op,
+                               const char **ret_customer, struct err *err)
 {
     const struct store_transition *t = &op->transition;
     CLEANUP(db_rows) struct db_rows rows;
@@ -163,20 +158,45 @@ static int transition_head(struct store *store, struct transition_op *op,
                       err);
     if (rc <= 0)
         return rc < 0 ? rc : err_set(err, ERR_NOT_FOUND, NULL, "There is no such workflow.");
-    ret_head->revision = db_int(&rows, 0);
-    ret_head->status = (enum store_status)db_int(&rows, 1);
-    if (ret_head->revision != t->expected_revision)
+    if (db_int(&rows, 0) != t->expected_revision)
         return err_set_default(err, ERR_STALE);
-    ret_head->customer = t->ledger_kind ? db_text(&rows, op->op.arena, 2) : NULL;
+    *ret_customer = db_text(&rows, op->op.arena, 2);
     return 0;
 }
 
-static int transition_row(struct store *store, const struct store_transition *t,
-                          const struct workflow_head *head, struct err *err)
+/* Before the row: without credits the transition must leave no trace. */
+static int transition_ledger(struct store *store, struct transition_op *op, struct err *err)
 {
+    const struct store_transition *t = &op->transition;
+    const char *customer;
+    int rc = transition_customer(store, op, &customer, err);
+    if (rc < 0)
+        return rc;
+    const struct store_movement movement = {
+        .customer = customer,
+        .kind = t->ledger_kind,
+        .workflow_id = t->workflow_id,
+        .note = t->ledger_note,
+        .amount = t->ledger_amount,
+        .overdraft = strcmp(t->ledger_kind, "settle") == 0,
+    };
+    return store_credit_move(store, &movement, err);
+}
+
+/* Why no row was changed. */
+static int transition_refusal(struct store *store, struct transition_op *op, struct err *err)
+{
+    const char *customer;
+    int rc = transition_customer(store, op, &customer, err);
+    return rc == 0 ? err_set_default(err, ERR_STALE) : rc;
+}
+
+static int transition_row(struct store *store, struct transition_op *op, struct err *err)
+{
+    const struct store_transition *t = &op->transition;
     int64_t changes;
     int rc;
-    if (t->status != head->status)
+    if (!t->keeps_status)
         rc = db_run(store->writer, QUERY_WORKFLOW_MOVE,
                     DB_VALUES(DB_TEXT(t->workflow_id), DB_INT(t->expected_revision),
                               DB_INT(t->status), DB_INT(t->progress), DB_INT(t->used_credits),
@@ -191,12 +211,32 @@ static int transition_row(struct store *store, const struct store_transition *t,
                               DB_TEXT(t->error_json), DB_INT(t->started_at), DB_INT(t->finished_at),
                               DB_INT(clock_wall_us()), DB_TEXT(t->running_json)),
                     &changes, err);
-    return rc == 0 && changes == 0 ? err_set_default(err, ERR_STALE) : rc;
+    return rc == 0 && changes == 0 ? transition_refusal(store, op, err) : rc;
+}
+
+static int transition_stored_task(struct store *store, const struct store_transition *t,
+                                  const struct store_task *task, struct err *err)
+{
+    int64_t changes;
+    int rc =
+        db_run(store->writer, QUERY_TASK_MOVE,
+               DB_VALUES(DB_TEXT(t->workflow_id), DB_TEXT(task->step_id), DB_INT(task->item),
+                         DB_INT(task->state), DB_INT(task->attempt), DB_INT(task->not_before),
+                         DB_TEXT(task->result_json), DB_TEXT(task->error_json),
+                         DB_TEXT(task->reason), DB_TEXT(task->provider), DB_INT(task->used_credits),
+                         DB_INT(task->duration_ms), DB_INT(task->started_at),
+                         DB_INT(task->finished_at), DB_INT(t->expected_revision + 1)),
+               &changes, err);
+    return rc == 0 && changes == 0
+               ? err_set(err, ERR_NOT_FOUND, NULL, "There is no such step of the workflow.")
+               : rc;
 }
 
 static int transition_task(struct store *store, const struct store_transition *t,
                            const struct store_task *task, struct err *err)
 {
+    if (task->is_stored)
+        return transition_stored_task(store, t, task, err);
     return db_run(store->writer, QUERY_TASK_PUT,
                   DB_VALUES(DB_TEXT(t->workflow_id), DB_TEXT(task->step_id), DB_INT(task->item),
                             DB_INT(task->item_count), DB_INT(task->position), DB_INT(task->state),
@@ -213,21 +253,9 @@ static int transition_run(struct store *store, struct store_op *op, struct err *
 {
     struct transition_op *transition = (struct transition_op *)op;
     const struct store_transition *t = &transition->transition;
-    struct workflow_head head = {0};
-    int rc = transition_head(store, transition, &head, err);
-    if (rc == 0 && t->ledger_kind) {
-        const struct store_movement movement = {
-            .customer = head.customer,
-            .kind = t->ledger_kind,
-            .workflow_id = t->workflow_id,
-            .note = t->ledger_note,
-            .amount = t->ledger_amount,
-            .overdraft = strcmp(t->ledger_kind, "settle") == 0,
-        };
-        rc = store_credit_move(store, &movement, err);
-    }
+    int rc = t->ledger_kind ? transition_ledger(store, transition, err) : 0;
     if (rc == 0)
-        rc = transition_row(store, t, &head, err);
+        rc = transition_row(store, transition, err);
     for (size_t i = 0; rc == 0 && i < t->task_count; i++)
         rc = transition_task(store, t, &t->tasks[i], err);
     if (rc == 0 && t->webhook_id && t->status >= STORE_SUCCESS)

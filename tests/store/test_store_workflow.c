@@ -188,6 +188,60 @@ static void test_transition_keeps_and_replaces(void **state)
     assert_string_equal(full->tasks[0].result_json, "[{}]");
 }
 
+static void test_what_is_stored_is_written_without_its_rest(void **state)
+{
+    struct fixture *f = *state;
+    char id[UUID_TEXT_SIZE];
+    uuid_new(id);
+    fixture_credit(f->store, "acme", 100);
+    const struct store_workflow w = fixture_workflow(id, "acme", 30);
+    assert_int_equal(fixture_create(f->store, &w), 0);
+    struct store_task task = {
+        .step_id = "a", .item_count = 3, .position = 2, .attempt = 1, .params_json = "{\"x\":1}"};
+    struct store_transition t = {.workflow_id = id,
+                                 .expected_revision = 1,
+                                 .status = STORE_PROCESSING,
+                                 .tasks = &task,
+                                 .task_count = 1};
+    assert_int_equal(fixture_transition(f->store, &t), 0);
+    task = (struct store_task){.step_id = "a",
+                               .is_stored = true,
+                               .state = STORE_TASK_SUCCESS,
+                               .attempt = 2,
+                               .result_json = "[]",
+                               .provider = "local",
+                               .used_credits = 7,
+                               .duration_ms = 8,
+                               .started_at = 9,
+                               .finished_at = 10};
+    t.expected_revision = 2;
+    t.keeps_status = true;
+    assert_int_equal(fixture_transition(f->store, &t), 0);
+    assert_int_equal(fixture_transition(f->store, &t), ERR_STALE);
+    const struct store_workflow_full *full = fixture_get(f, id);
+    assert_int_equal(full->workflow.status, STORE_PROCESSING);
+    assert_int_equal(full->task_count, 1);
+    assert_int_equal(full->tasks[0].item_count, 3);
+    assert_int_equal(full->tasks[0].position, 2);
+    assert_string_equal(full->tasks[0].params_json, "{\"x\":1}");
+    assert_int_equal(full->tasks[0].state, STORE_TASK_SUCCESS);
+    assert_int_equal(full->tasks[0].attempt, 2);
+    assert_string_equal(full->tasks[0].result_json, "[]");
+    assert_string_equal(full->tasks[0].provider, "local");
+    assert_int_equal(full->tasks[0].used_credits, 7);
+    assert_int_equal(full->tasks[0].duration_ms, 8);
+    assert_int_equal(full->tasks[0].started_at, 9);
+    assert_int_equal(full->tasks[0].finished_at, 10);
+    assert_int_equal(full->tasks[0].revision, 3);
+    /* One that is not there leaves nothing of the transition. */
+    t.expected_revision = 3;
+    task.step_id = "b";
+    assert_int_equal(fixture_transition(f->store, &t), ERR_NOT_FOUND);
+    assert_int_equal(fixture_get(f, id)->workflow.revision, 3);
+    t.workflow_id = w.customer;
+    assert_int_equal(fixture_transition(f->store, &t), ERR_NOT_FOUND);
+}
+
 static void test_final_transition_moves_credits(void **state)
 {
     struct fixture *f = *state;
@@ -425,6 +479,7 @@ int main(int argc, char **argv)
         TEST(test_other_customers_do_not_see_it),
         TEST(test_transition_swaps_on_the_revision),
         TEST(test_transition_keeps_and_replaces),
+        TEST(test_what_is_stored_is_written_without_its_rest),
         TEST(test_final_transition_moves_credits),
         TEST(test_unfinished_and_counts),
         TEST(test_blobs_inputs_and_assets),

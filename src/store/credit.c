@@ -12,41 +12,36 @@ struct credit_op {
     struct store_movement movement;
 };
 
-static int credit_refusal(struct store *store, const struct store_movement *movement,
-                          struct err *err)
+/* The balance and the number of its row after a movement that may be. */
+static int credit_next(struct store *store, const struct store_movement *movement,
+                       int64_t *ret_balance, int64_t *ret_sequence, struct err *err)
 {
     CLEANUP(db_rows) struct db_rows rows;
-    int rc = db_query(store->writer, QUERY_CUSTOMER_EXISTS, DB_VALUES(DB_TEXT(movement->customer)),
+    int rc = db_query(store->writer, QUERY_CREDIT_HEAD, DB_VALUES(DB_TEXT(movement->customer)),
                       &rows, err);
-    if (rc < 0)
-        return rc;
-    if (rc == 0)
-        return err_set(err, ERR_NOT_FOUND, NULL, "There is no such customer.");
-    if (movement->amount > 0)
+    if (rc <= 0)
+        return rc < 0 ? rc : err_set(err, ERR_NOT_FOUND, NULL, "There is no such customer.");
+    *ret_balance = db_int(&rows, 0) + movement->amount;
+    *ret_sequence = db_int(&rows, 1) + 1;
+    if (*ret_balance > STORE_CREDIT_MAX)
         return err_set(err, ERR_INVALID, NULL, "The balance would be above what can be kept.");
-    return err_set_default(err, ERR_INSUFFICIENT_CREDIT);
+    int64_t least = movement->overdraft || movement->amount > 0 ? -STORE_CREDIT_MAX : 0;
+    return *ret_balance < least ? err_set_default(err, ERR_INSUFFICIENT_CREDIT) : 0;
 }
 
 int store_credit_move(struct store *store, const struct store_movement *movement, struct err *err)
 {
     char id[UUID_TEXT_SIZE];
-    int64_t least = movement->overdraft || movement->amount > 0 ? -STORE_CREDIT_MAX : 0;
-    int64_t balance, sequence;
+    int64_t balance = 0, sequence = 0;
     if (movement->amount > STORE_CREDIT_MAX || movement->amount < -STORE_CREDIT_MAX)
         return err_set(err, ERR_INVALID, NULL, "The amount is above what can be kept.");
-    {
-        CLEANUP(db_rows) struct db_rows rows;
-        int rc = db_query(store->writer, QUERY_CREDIT_MOVE,
-                          DB_VALUES(DB_TEXT(movement->customer), DB_INT(movement->amount),
-                                    DB_INT(least), DB_INT(STORE_CREDIT_MAX)),
-                          &rows, err);
-        if (rc < 0)
-            return rc;
-        if (rc == 0)
-            return credit_refusal(store, movement, err);
-        balance = db_int(&rows, 0);
-        sequence = db_int(&rows, 1);
-    }
+    int rc = credit_next(store, movement, &balance, &sequence, err);
+    if (rc == 0)
+        rc = db_run(store->writer, QUERY_CREDIT_MOVE,
+                    DB_VALUES(DB_TEXT(movement->customer), DB_INT(balance), DB_INT(sequence)), NULL,
+                    err);
+    if (rc < 0)
+        return rc;
     uuid_new(id);
     return db_run(store->writer, QUERY_LEDGER_ADD,
                   DB_VALUES(DB_TEXT(movement->customer), DB_INT(sequence), DB_TEXT(id),

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -18,11 +19,13 @@
  * tmp and unlinked at once, and publishing copies it to a second file in tmp that is renamed to its place; what a crash
  * leaves of those is swept when the store is opened.
  */
-enum { FS_SWEEP_AGE_S = 3600 };
+enum { FS_SWEEP_AGE_S = 3600, FS_FANS = 256 };
 
 struct fs_store {
     struct blob_store base;
     int directory, temporary;
+    atomic_bool
+        fan_is_durable[FS_FANS]; /* the folder of these first two digits is on the disk itself */
 };
 
 /* --- opening ------------------------------------------------------------------------------------ */
@@ -108,6 +111,12 @@ static int fs_create(struct blob_store *base, int *ret_fd, struct err *err)
     return rc;
 }
 
+static atomic_bool *fs_fan_is_durable(struct fs_store *store, const char *sha256)
+{
+    const char digits[] = {sha256[0], sha256[1], '\0'};
+    return &store->fan_is_durable[strtoul(digits, NULL, 16)];
+}
+
 /* The folder of the hash, made when it is not there. */
 static int fs_open_fan(struct fs_store *store, const char *sha256, int *ret_fd, struct err *err)
 {
@@ -116,6 +125,7 @@ static int fs_open_fan(struct fs_store *store, const char *sha256, int *ret_fd, 
     if (*ret_fd < 0 && errno == ENOENT) {
         if (mkdirat(store->directory, fan, 0700) < 0 && errno != EEXIST)
             return blob_fault(errno, err);
+        atomic_store(fs_fan_is_durable(store, sha256), false);
         *ret_fd = fs_open_directory(store->directory, fan);
     }
     if (*ret_fd < 0)
@@ -169,20 +179,29 @@ static int fs_publish_link(int fd, int fan, const char *sha256, struct err *err)
     return 1;
 }
 
+/* Makes the names durable: that of the file and, once in the life of the process, that of its folder. Also when they were there:
+ * whoever made them may not have come to this yet. */
+static int fs_sync_names(struct fs_store *store, int fan, const char *sha256, struct err *err)
+{
+    atomic_bool *is_durable = fs_fan_is_durable(store, sha256);
+    if (fsync(fan) < 0 || (!atomic_load(is_durable) && fsync(store->directory) < 0))
+        return blob_fault(errno, err);
+    atomic_store(is_durable, true);
+    return 0;
+}
+
 static int fs_publish(struct blob_store *base, int fd, const char *sha256, struct err *err)
 {
     struct fs_store *store = (struct fs_store *)base;
     CLEANUP(fd) int fan = -1;
     int rc = fs_open_fan(store, sha256, &fan, err);
-    if (rc == 0)
+    /* What has its name is whole and durable: files are named after that. */
+    if (rc == 0 && faccessat(fan, sha256, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
         rc = fs_publish_link(fd, fan, sha256, err);
-    if (rc == 1)
-        rc = fs_publish_copy(store, fd, fan, sha256, err);
-    /* Also when the file was there: whoever linked it may not have come to this yet. The same goes for the folder
-     * itself. */
-    if (rc == 0 && (fsync(fan) < 0 || fsync(store->directory) < 0))
-        rc = blob_fault(errno, err);
-    return rc;
+        if (rc == 1)
+            rc = fs_publish_copy(store, fd, fan, sha256, err);
+    }
+    return rc < 0 ? rc : fs_sync_names(store, fan, sha256, err);
 }
 
 /* --- using -------------------------------------------------------------------------------------- */

@@ -130,17 +130,18 @@ const char *json_type_name(const json_t *json)
 
 char *json_pointer(struct arena *a, const char *base, const char *token)
 {
-    CLEANUP(buffer) struct buffer b = {0};
-    buffer_printf(&b, "%s/", base);
+    size_t length = strlen(base);
+    char *pointer = arena_alloc(a, length + 2 + 2 * strlen(token));
+    memcpy(pointer, base, length);
+    char *at = pointer + length;
+    *at++ = '/';
     for (; *token; token++) {
-        if (*token == '~')
-            buffer_append_text(&b, "~0");
-        else if (*token == '/')
-            buffer_append_text(&b, "~1");
-        else
-            buffer_append_char(&b, *token);
+        bool escaped = *token == '~' || *token == '/';
+        if (escaped)
+            *at++ = '~';
+        *at++ = (char)(!escaped ? *token : *token == '~' ? '0' : '1');
     }
-    return arena_strndup(a, b.bytes, b.size);
+    return pointer; /* the arena gave zeros */
 }
 
 char *json_pointer_index(struct arena *a, const char *base, size_t index)

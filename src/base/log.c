@@ -39,19 +39,28 @@ bool log_wants(enum log_level level)
 /* Control characters are escaped in both forms, so that input cannot forge a line. */
 static void log_append_escaped(struct buffer *b, const char *text)
 {
-    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-        if (*at == '"' || *at == '\\')
-            buffer_printf(b, "\\%c", *at);
-        else if (*at < 0x20 || *at == 0x7F)
-            buffer_printf(b, "\\u%04x", *at);
+    for (;;) {
+        size_t plain = 0;
+        while ((unsigned char)text[plain] >= 0x20 && text[plain] != '"' && text[plain] != '\\' &&
+               text[plain] != 0x7F)
+            plain++;
+        buffer_append(b, text, plain);
+        text += plain;
+        if (!*text)
+            break;
+        if (*text == '"' || *text == '\\')
+            buffer_printf(b, "\\%c", *text);
         else
-            buffer_append_char(b, (char)*at);
+            buffer_printf(b, "\\u%04x", (unsigned)(unsigned char)*text);
+        text++;
     }
 }
 
 static void log_append_pair(struct buffer *b, const char *key, const char *value)
 {
-    buffer_printf(b, log_json ? ",\"%s\":\"" : " %s=\"", key);
+    buffer_append_text(b, log_json ? ",\"" : " ");
+    buffer_append_text(b, key);
+    buffer_append_text(b, log_json ? "\":\"" : "=\"");
     log_append_escaped(b, value);
     buffer_append_char(b, '"');
 }

@@ -214,13 +214,14 @@ size_t step_params_check(struct arena *a, const struct step_type *type, const js
     for (size_t i = 0; i < type->param_count; i++) {
         const struct step_param *param = &type->params[i];
         const json_t *given = json_object_get(params, param->name);
+        bool missing = !given || json_is_null(given);
+        if (missing && !param->required)
+            continue;
         const char *path = json_pointer(a, base_path, param->name);
-        if (!given || json_is_null(given)) {
-            if (param->required)
-                param_fault(&check, path, "missing", "%s is required.", param->name);
-        } else if (!is_open || !is_open(context, given)) {
+        if (missing)
+            param_fault(&check, path, "missing", "%s is required.", param->name);
+        else if (!is_open || !is_open(context, given))
             param_check_value(&check, param, given, path);
-        }
     }
     return check.faults;
 }

@@ -192,6 +192,8 @@ void task_succeed(struct task *task, json_t *results, const char *provider);
 void task_drop(struct task *task, const char *reason);
 void task_finish(struct task *task);       /* frees what it owns */
 void task_dispatch(struct engine *engine); /* gives queued tasks to idle workers */
+/* Sends it to an idle worker. ERR_UNAVAILABLE when that is gone; otherwise the task cannot be run. */
+int dispatch_send(struct task *task, struct pool_worker *worker, struct err *err);
 
 /* --- child runs: steps that are other templates --- */
 
@@ -273,8 +275,8 @@ int pool_start(struct engine *engine, struct err *err);
 void pool_stop(struct engine *engine);
 struct pool_worker *pool_idle(struct engine *engine); /* a media worker, or NULL */
 /* Sends the task; ERR_UNAVAILABLE when the worker died meanwhile. */
-int pool_run(struct pool_worker *worker, struct task *task, const json_t *message, const int *fds,
-             int fd_count, struct err *err);
+int pool_run(struct pool_worker *worker, struct task *task, int64_t job,
+             const struct buffer *message, const int *fds, int fd_count, struct err *err);
 /* Asks the worker to stop, kills it half a second later. The task is forgotten at once. */
 void pool_cancel(struct pool_worker *worker);
 void pool_kill(struct pool_worker *worker, enum err_code why);

@@ -313,15 +313,15 @@ struct pool_worker *pool_idle(struct engine *engine)
     return NULL;
 }
 
-int pool_run(struct pool_worker *worker, struct task *task, const json_t *message, const int *fds,
-             int fd_count, struct err *err)
+int pool_run(struct pool_worker *worker, struct task *task, int64_t job,
+             const struct buffer *message, const int *fds, int fd_count, struct err *err)
 {
-    int rc = wire_send(worker->wire, message, fds, fd_count, err);
+    int rc = wire_send_text(worker->wire, message, fds, fd_count, err);
     if (rc < 0)
         return rc;
     worker->state = POOL_BUSY;
     worker->task = task;
-    worker->job = json_member_integer(message, "job", 0);
+    worker->job = job;
     worker->output_count = 0;
     worker->message_count = worker->note_count = 0;
     pool_watch(worker);

@@ -156,29 +156,19 @@ bool wire_wants_write(const struct wire *wire)
     return wire->out_first != NULL;
 }
 
-static struct wire_frame *wire_frame_new(const json_t *message)
+/* Takes over the buffer, which has room for the header in front of the payload. */
+static int wire_send_frame_of(struct wire *wire, struct buffer *b, const int *fds, int fd_count,
+                              struct err *err)
 {
-    struct buffer b = {0};
-    buffer_append(&b, "\0\0\0\0\0\0\0\0", WIRE_HEADER_SIZE);
-    json_append_text(&b, message);
-    struct wire_frame *frame = mem_alloc(sizeof(*frame));
-    frame->bytes = buffer_take(&b, &frame->size);
-    return frame;
-}
-
-int wire_send(struct wire *wire, const json_t *message, const int *fds, int fd_count,
-              struct err *err)
-{
+    size_t payload = b->size - WIRE_HEADER_SIZE;
+    if (payload > WIRE_PAYLOAD_MAX)
+        return err_set(err, ERR_TOO_LARGE, NULL, "A message is larger than %d bytes.",
+                       WIRE_PAYLOAD_MAX);
     if (fd_count > WIRE_FDS_MAX)
         return err_set(err, ERR_TOO_LARGE, NULL, "More than %d files in one message.",
                        WIRE_FDS_MAX);
-    struct wire_frame *frame = wire_frame_new(message);
-    size_t payload = frame->size - WIRE_HEADER_SIZE;
-    if (payload > WIRE_PAYLOAD_MAX) {
-        wire_frame_free(frame);
-        return err_set(err, ERR_TOO_LARGE, NULL, "A message is larger than %d bytes.",
-                       WIRE_PAYLOAD_MAX);
-    }
+    struct wire_frame *frame = mem_alloc(sizeof(*frame));
+    frame->bytes = buffer_take(b, &frame->size);
     wire_store_u32(frame->bytes, (uint32_t)payload);
     wire_store_u32(frame->bytes + 4, (uint32_t)fd_count);
     for (int i = 0; i < fd_count; i++) {
@@ -196,6 +186,27 @@ int wire_send(struct wire *wire, const json_t *message, const int *fds, int fd_c
         wire->out_first = frame;
     wire->out_last = frame;
     return wire_flush(wire, err);
+}
+
+static const char wire_no_header[WIRE_HEADER_SIZE];
+
+int wire_send(struct wire *wire, const json_t *message, const int *fds, int fd_count,
+              struct err *err)
+{
+    CLEANUP(buffer) struct buffer b = {0};
+    buffer_append(&b, wire_no_header, WIRE_HEADER_SIZE);
+    json_append_text(&b, message);
+    return wire_send_frame_of(wire, &b, fds, fd_count, err);
+}
+
+int wire_send_text(struct wire *wire, const struct buffer *message, const int *fds, int fd_count,
+                   struct err *err)
+{
+    CLEANUP(buffer) struct buffer b = {0};
+    buffer_reserve(&b, WIRE_HEADER_SIZE + message->size);
+    buffer_append(&b, wire_no_header, WIRE_HEADER_SIZE);
+    buffer_append(&b, message->bytes, message->size);
+    return wire_send_frame_of(wire, &b, fds, fd_count, err);
 }
 
 /* Keeps the descriptors of one recvmsg(); more than the queue takes is a broken peer. */

@@ -65,6 +65,9 @@ int wire_fd(const struct wire *wire);
  * when the peer is gone, ERR_TOO_LARGE over the limits. */
 int wire_send(struct wire *wire, const json_t *message, const int *fds, int fd_count,
               struct err *err);
+/* The same with a message that is text already: one compact JSON object. */
+int wire_send_text(struct wire *wire, const struct buffer *message, const int *fds, int fd_count,
+                   struct err *err);
 
 /* Non-blocking: whether queued bytes wait for the socket to become writable, and writing them. */
 bool wire_wants_write(const struct wire *wire);

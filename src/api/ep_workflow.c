@@ -158,7 +158,7 @@ static void workflow_created(void *context, int rc, const struct err *err)
     log_line(LOG_INFO, "workflow accepted", "workflow_id", creation->workflow.id, "template",
              creation->workflow.template_id, "customer", call->customer, "request_id",
              http_request_id(call->request), NULL);
-    engine_submit(call->api->settings.engine, creation->workflow.id);
+    engine_submit_created(call->api->settings.engine, &creation->workflow);
     if (creation->wait_seconds == 0 ||
         wait_add(call->api->room, call, creation->workflow.id, creation->wait_seconds, true,
                  workflow_created_and_ended, &fault) < 0)

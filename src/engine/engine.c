@@ -189,11 +189,16 @@ int engine_cancel_run(struct engine *engine, const char *id)
     return rc;
 }
 
+static bool engine_has_room(const struct engine *engine)
+{
+    return !engine->stopping && engine->hold_timer.at == 0 &&
+           engine->active < engine->settings.active_max;
+}
+
 void engine_take_waiting(struct engine *engine)
 {
     enum { AGAIN_US = 1000000 };
-    while (!engine->stopping && engine->waiting_first && engine->hold_timer.at == 0 &&
-           engine->active < engine->settings.active_max) {
+    while (engine->waiting_first && engine_has_room(engine)) {
         struct waiting_run *waiting = engine->waiting_first;
         int rc = waiting->cancel ? engine_cancel_run(engine, waiting->id)
                                  : run_begin(engine, waiting->id);
@@ -214,6 +219,34 @@ static void engine_deliver_submit(struct engine *engine, struct letter *letter)
     struct id_letter *submitted = (struct id_letter *)letter;
     engine_wait_run(engine, submitted->id, false);
     free(submitted);
+}
+
+struct created_letter {
+    struct letter letter;
+    struct arena *arena;
+    struct store_workflow *workflow; /* in the arena */
+};
+
+/* One that has to wait is read when its turn comes: many may wait, and they would be in memory all the time. */
+static void engine_deliver_created(struct engine *engine, struct letter *letter)
+{
+    struct created_letter *created = (struct created_letter *)letter;
+    if (engine_has_room(engine) && !engine->waiting_first) {
+        run_begin_created(engine, created->arena, created->workflow);
+    } else {
+        engine_wait_run(engine, created->workflow->id, false);
+        arena_free(created->arena);
+    }
+    free(created);
+}
+
+void engine_submit_created(struct engine *engine, const struct store_workflow *workflow)
+{
+    struct created_letter *letter = mem_alloc(sizeof(*letter));
+    letter->letter.deliver = engine_deliver_created;
+    letter->arena = arena_new();
+    letter->workflow = store_workflow_fresh(letter->arena, workflow);
+    engine_post(engine, &letter->letter);
 }
 
 static void engine_deliver_cancel(struct engine *engine, struct letter *letter)

@@ -42,6 +42,8 @@ int engine_new(const struct engine_settings *settings, struct engine **ret_engin
 
 /* A workflow was accepted (its creation is committed). */
 void engine_submit(struct engine *engine, const char *workflow_id);
+/* The same right after its creation, by what was written: nothing has to be read back. */
+void engine_submit_created(struct engine *engine, const struct store_workflow *workflow);
 
 /* Stops a workflow. The outcome shows in the store; one that is final already stays as it is. */
 void engine_cancel(struct engine *engine, const char *workflow_id);

@@ -159,12 +159,17 @@ struct run {
 /* Loads a workflow from the store and begins or resumes it; does nothing when it is final or already in memory. ERR_STORAGE when
  * the store cannot be read now. */
 int run_begin(struct engine *engine, const char *workflow_id);
+/* The same for one that was just created; takes over the arena that the workflow is in. */
+void run_begin_created(struct engine *engine, struct arena *a,
+                       const struct store_workflow *workflow);
 struct run *run_find(struct engine *engine, const char *workflow_id);
 void run_advance(struct run *run);
 /* Ends the workflow with a sentence. */
 void run_fail(struct run *run, const struct err *fault, const char *step_id);
 void run_cancel(struct run *run);
 void run_succeed(struct run *run);
+/* A run in memory without its steps. Takes over the arena, in which the workflow's texts are. */
+struct run *run_new(struct engine *engine, struct arena *a, const struct store_workflow *workflow);
 /* Ready tasks for every item of a step, which is decided then. */
 struct task *run_make_tasks(struct run *run, size_t step, int count);
 /* A blob that the run published: held until its row is committed or the run is over. */

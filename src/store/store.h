@@ -194,6 +194,9 @@ struct store_replay {
 
 enum { STORE_REPLAY_LIFE_S = 24 * 3600 };
 
+/* A copy in the arena of what a workflow is right after its creation, whatever `workflow` says of later things. */
+struct store_workflow *store_workflow_fresh(struct arena *a, const struct store_workflow *workflow);
+
 /* One transaction: takes `price` from the balance with a "reserve" row (no row when price is 0) and inserts the
  * workflow in STORE_QUEUE with revision 1. ERR_INSUFFICIENT_CREDIT (message has no numbers; the caller adds them),
  * ERR_EXISTS, ERR_NOT_FOUND for the customer. */

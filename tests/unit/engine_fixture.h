@@ -143,7 +143,7 @@ static inline const char *fixture_submit(struct fixture *f, const char *steps)
     store_wait_init(&wait);
     store_workflow_create(f->store, &workflow, store_wait_done, &wait);
     assert_int_equal(store_wait_finish(&wait, NULL), 0);
-    engine_submit(f->engine, id);
+    engine_submit_created(f->engine, &workflow);
     return id;
 }
 

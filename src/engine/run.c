@@ -266,9 +266,13 @@ void run_progress(struct run *run)
 /* What it is called with, as its row keeps it. */
 static const char *run_call_text(struct arena *a, const struct task *task)
 {
-    CLEANUP(json)
-    json_t *call = json_pack("{s:O?, s:O?}", "params", task->params, "local", task->local);
-    return json_arena_text(a, call);
+    CLEANUP(buffer) struct buffer b = {0};
+    buffer_append_text(&b, "{\"params\":");
+    json_append_text(&b, task->params);
+    buffer_append_text(&b, ",\"local\":");
+    json_append_text(&b, task->local);
+    buffer_append_char(&b, '}');
+    return arena_strndup(a, b.bytes, b.size);
 }
 
 static void run_fill_task(struct arena *a, const struct task *task, struct store_task *row)

@@ -226,6 +226,15 @@ size_t step_params_check(struct arena *a, const struct step_type *type, const js
     return check.faults;
 }
 
+/* A new reference. That every default is JSON is for the test of the tables to say. */
+static json_t *param_default(const struct step_param *param)
+{
+    size_t size = strlen(param->default_json);
+    json_t *value = NULL;
+    json_parse(param->default_json, size, size, &value, NULL);
+    return value;
+}
+
 json_t *step_params_complete(const struct step_type *type, const json_t *params)
 {
     json_t *complete = json_object();
@@ -235,8 +244,7 @@ json_t *step_params_complete(const struct step_type *type, const json_t *params)
         if (given && !json_is_null(given))
             json_object_set(complete, param->name, given);
         else if (param->default_json)
-            json_object_set_new(complete, param->name,
-                                json_loads(param->default_json, JSON_DECODE_ANY, NULL));
+            json_object_set_new(complete, param->name, param_default(param));
         else
             json_object_set_new(complete, param->name, json_null());
     }

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/table.h"
 #include "media/nn/nn_graph.h"
+#include "media/nn/nn_winograd.h"
 #include "nets_fixture.h"
 #include "worker/jail.h"
 
@@ -356,6 +357,91 @@ static void test_cancel(void **state)
     free(expected);
 }
 
+/* --- convolutions in fewer multiplications --- */
+
+static float random_weight(uint32_t *seed)
+{
+    *seed = *seed * 1664525 + 1013904223;
+    return (float)(*seed >> 8) / (1 << 23) - 1;
+}
+
+static float *random_floats(size_t count, uint32_t *seed)
+{
+    float *floats = mem_array(count + 16, sizeof(float)); /* XNNPACK reads a little beyond */
+    for (size_t i = 0; i < count; i++)
+        floats[i] = random_weight(seed);
+    return floats;
+}
+
+static double convolved_at(const struct nn_op *op, struct nn_shape in, const float *x, int column,
+                           int row, int channel)
+{
+    double sum = op->bias ? op->bias[channel] : 0;
+    for (int k = 0; k < 9; k++) {
+        int from_x = column + k % 3 - op->pad[3], from_y = row + k / 3 - op->pad[0];
+        if (from_x < 0 || from_y < 0 || from_x >= in.width || from_y >= in.height)
+            continue;
+        const float *pixel = x + (from_y * in.width + from_x) * in.channels;
+        const float *weights = op->weights + (channel * 9 + k) * in.channels;
+        for (int c = 0; c < in.channels; c++)
+            sum += (double)pixel[c] * weights[c];
+    }
+    return fmin(fmax(sum, op->min), op->max);
+}
+
+static void check_winograd(struct nn_op *op, struct nn_shape in, uint32_t *seed)
+{
+    struct nn_shape out = {in.height + op->pad[0] + op->pad[2] - 2,
+                           in.width + op->pad[1] + op->pad[3] - 2, op->channels};
+    size_t in_count = (size_t)(in.width * in.height * in.channels),
+           out_count = (size_t)(out.width * out.height * out.channels);
+    float *x = random_floats(in_count, seed), *y = random_floats(out_count, seed);
+    float guard = y[out_count];
+    op->weights = random_floats((size_t)(op->channels * 9 * in.channels), seed);
+    assert_true(nn_winograd_suits(op, in, out));
+    struct nn_winograd *winograd = nn_winograd_new(op, in, x, out, y);
+    assert_non_null(winograd);
+    float *scratch = mem_alloc(nn_winograd_scratch(winograd));
+    assert_true(nn_winograd_run(winograd, scratch));
+    for (size_t i = 0; i < out_count; i++) {
+        int pixel = (int)i / out.channels;
+        double exact =
+            convolved_at(op, in, x, pixel % out.width, pixel / out.width, (int)i % out.channels);
+        assert_true(fabs(y[i] - exact) < 2e-4); /* of sums of hundreds of products */
+    }
+    assert_true(y[out_count] == guard);
+    nn_winograd_free(winograd);
+    free(op->weights);
+    free(scratch);
+    free(x);
+    free(y);
+}
+
+/* Any size and padding, with and without bias and bounds; and only what it is made for. */
+static void test_fewer_multiplications(void **state)
+{
+    (void)state;
+    static const int pads[][4] = {{0, 0, 0, 0}, {1, 1, 1, 1}, {2, 0, 1, 1}};
+    uint32_t seed = 5;
+    for (int i = 0; i < 6; i++) {
+        struct nn_op op = {.kind = NN_conv,
+                           .kernel = {3, 3},
+                           .stride = 1,
+                           .channels = 32 + 8 * (i % 2),
+                           .min = i % 3 == 1 ? 0 : -INFINITY,
+                           .max = i % 3 == 2 ? 3 : INFINITY};
+        struct nn_shape in = {35 + i, 39 - i, 32 + 8 * (i % 3)};
+        memcpy(op.pad, pads[i % 3], sizeof(op.pad));
+        op.bias = i < 4 ? random_floats((size_t)op.channels, &seed) : NULL;
+        check_winograd(&op, in, &seed);
+        struct nn_shape small = {8, 8, op.channels}, large = {64, 64, op.channels};
+        assert_false(nn_winograd_suits(&op, in, small));
+        op.stride = 2;
+        assert_false(nn_winograd_suits(&op, in, large));
+        free(op.bias);
+    }
+}
+
 /* --- the jail --- */
 
 static int run_into(const char *name, float *result, size_t room)
@@ -408,10 +494,15 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_before_init), /* first */
-        cmocka_unit_test(test_goldens),     cmocka_unit_test(test_only_tested_files),
-        cmocka_unit_test(test_missing),     cmocka_unit_test(test_reader),
-        cmocka_unit_test(test_memory_plan), cmocka_unit_test(test_memory_limit),
-        cmocka_unit_test(test_cancel),      cmocka_unit_test(test_jail_gives_the_same),
+        cmocka_unit_test(test_goldens),
+        cmocka_unit_test(test_only_tested_files),
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_reader),
+        cmocka_unit_test(test_memory_plan),
+        cmocka_unit_test(test_memory_limit),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_fewer_multiplications),
+        cmocka_unit_test(test_jail_gives_the_same),
     };
     return fixture_start(argc, argv) ? cmocka_run_group_tests(tests, NULL, project_close) : 2;
 }

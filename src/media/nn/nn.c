@@ -4,17 +4,21 @@
 #include "base/sha256.h"
 #include "base/table.h"
 #include "media/nn/nn_graph.h"
+#include "media/nn/nn_winograd.h"
 
 #include <math.h>
 #include <string.h>
 #include <xnnpack.h>
 
-/* One operator of XNNPACK each; all run on the caller's thread. */
+/* One operator of XNNPACK each, or a convolution in fewer multiplications; all run on the caller's thread. */
 struct nn_net {
     struct nn_graph *graph;
     struct arena *arena; /* of the graph */
     char *block;
-    xnn_operator_t *operators;
+    xnn_operator_t *operators;      /* NULL where there is another of these */
+    struct nn_winograd **winograds; /* NULL where there is none */
+    float *scratch;                 /* of their runs */
+    size_t scratch_bytes;
 };
 
 static bool nn_is_ready;
@@ -169,18 +173,46 @@ static enum xnn_status make_operator(const struct nn_net *net, int index, xnn_op
     }
 }
 
+static void *aligned_zeros(size_t bytes)
+{
+    void *memory;
+    if (posix_memalign(&memory, 64, bytes) != 0)
+        abort(); /* out of memory, the only cause */
+    return memset(memory, 0, bytes);
+}
+
+/* Whether the operator is made. */
+static bool make_any(struct nn_net *net, int index)
+{
+    const struct nn_op *op = &net->graph->ops[index];
+    struct nn_shape in = net->graph->tensors[op->inputs[0]].shape,
+                    out = net->graph->tensors[index + 1].shape;
+    if (!nn_winograd_suits(op, in, out))
+        return make_operator(net, index, &net->operators[index]) == xnn_status_success;
+    struct nn_winograd *winograd =
+        nn_winograd_new(op, in, tensor_at(net, op->inputs[0]), out, tensor_at(net, index + 1));
+    if (!winograd)
+        return false;
+    size_t bytes = nn_winograd_scratch(winograd);
+    net->scratch_bytes = bytes > net->scratch_bytes ? bytes : net->scratch_bytes;
+    net->winograds[index] = winograd;
+    return true;
+}
+
 static int nn_build(struct nn_net *net, const char *name, struct err *err)
 {
     struct nn_graph *graph = net->graph;
-    if (posix_memalign((void **)&net->block, 64, graph->block_bytes) != 0)
-        abort(); /* out of memory, the only cause */
-    memset(net->block, 0, graph->block_bytes);
-    net->operators = mem_array((size_t)graph->op_count, sizeof(*net->operators));
+    size_t count = (size_t)graph->op_count;
+    net->block = aligned_zeros(graph->block_bytes);
+    net->operators = mem_array(count, sizeof(*net->operators));
+    net->winograds = mem_array(count, sizeof(struct nn_winograd *));
     for (int i = 0; i < graph->op_count; i++) {
-        if (make_operator(net, i, &net->operators[i]) != xnn_status_success)
+        if (!make_any(net, i))
             return err_set(err, ERR_UNAVAILABLE, name, "The net %s cannot run on this processor.",
                            name);
     }
+    if (net->scratch_bytes > 0)
+        net->scratch = aligned_zeros(net->scratch_bytes);
     return 0;
 }
 
@@ -241,7 +273,11 @@ void nn_free(struct nn_net *net)
         if (net->operators[i])
             xnn_delete_operator(net->operators[i]);
     }
+    for (int i = 0; net->winograds && i < net->graph->op_count; i++)
+        nn_winograd_free(net->winograds[i]);
     free(net->operators);
+    free(net->winograds);
+    free(net->scratch);
     free(net->block);
     arena_free(net->arena);
     free(net);
@@ -265,12 +301,19 @@ const float *nn_output(const struct nn_net *net, size_t index, struct nn_shape *
     return tensor_at(net, tensor);
 }
 
+static bool run_any(struct nn_net *net, int index)
+{
+    return net->winograds[index]
+               ? nn_winograd_run(net->winograds[index], net->scratch)
+               : xnn_run_operator(net->operators[index], NULL) == xnn_status_success;
+}
+
 int nn_run(struct nn_net *net, const struct media_monitor *monitor, struct err *err)
 {
     for (int i = 0; i < net->graph->op_count; i++) {
         if (!media_advance(monitor, (double)i / net->graph->op_count))
             return err_set_default(err, ERR_CANCELLED);
-        if (xnn_run_operator(net->operators[i], NULL) != xnn_status_success)
+        if (!run_any(net, i))
             return err_set(err, ERR_INTERNAL, NULL, "A net could not be run.");
     }
     return 0;
@@ -278,8 +321,10 @@ int nn_run(struct nn_net *net, const struct media_monitor *monitor, struct err *
 
 size_t nn_bytes(const struct nn_net *net)
 {
-    size_t bytes = net->graph->block_bytes;
-    for (int i = 0; i < net->graph->op_count; i++)
+    size_t bytes = net->graph->block_bytes + net->scratch_bytes;
+    for (int i = 0; i < net->graph->op_count; i++) {
+        bytes += net->winograds[i] ? nn_winograd_weights(net->winograds[i]) : 0;
         bytes += (net->graph->ops[i].weight_count + net->graph->ops[i].bias_count) * sizeof(float);
+    }
     return bytes;
 }

@@ -51,6 +51,21 @@ static void test_words_alone(void **state)
                 (const char *[]){"A red boat.", "(A poet)", NULL});
 }
 
+static void test_seeds(void **state)
+{
+    (void)state;
+    const char *params = "{'prompt':'A red boat','option':'RefinePrompt'}";
+    int others = 0;
+    struct host *first CLEANUP(host) = runner_run("chat", params);
+    for (uint64_t seed = 1; seed < 10; seed++) {
+        struct host *other CLEANUP(host) = runner_open("chat", params);
+        other->run.seed = seed;
+        assert_int_equal(host_run(other), 0);
+        others += strcmp(first->run.outputs[0].text, other->run.outputs[0].text) != 0;
+    }
+    assert_true(others > 5);
+}
+
 static void test_faults(void **state)
 {
     (void)state;
@@ -68,6 +83,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pictures_are_looked_at),
         cmocka_unit_test(test_words_alone),
+        cmocka_unit_test(test_seeds),
         cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, make_inputs, folder_remove);

@@ -121,8 +121,9 @@ static int video_inset_run(struct video_inset *inset, int fd_out,
                            const struct media_monitor *monitor, struct err *err)
 {
     struct video_pass *pass = &inset->pass;
+    const struct video_marks none = {0};
     const struct video_sink_settings sink = {
-        .marks = inset->settings->drawn ? (struct video_marks){0} : inset->settings->marks,
+        .marks = inset->settings->drawn ? none : inset->settings->marks,
         .audio = pass->sound || inset->sound,
     };
     const struct graph_run run = {

@@ -20,7 +20,7 @@ static void workflow_read_later(struct api_call *call, int rc, int seconds,
     struct err err;
     if (!workflow_find(call, scratch, id, &full))
         return;
-    else if (rc < 0)
+    if (rc < 0)
         reply_faults(call, "query", faults);
     else if (machine_run_final(full->workflow.status))
         workflow_answer(call, id);

@@ -94,7 +94,7 @@ const struct api_endpoint *route_find(struct arena *a, const char *method, const
                                       const char **ret_values, int *ret_status,
                                       const char **ret_allow)
 {
-    struct route_path split;
+    struct route_path split = {0};
     const struct api_endpoint *found = NULL;
     int fewest = API_PATH_VALUES_MAX + 1; /* braces of a match: a literal path wins over {id} */
     pthread_once(&route_once, route_split_patterns);

@@ -384,7 +384,8 @@ static int count_strict(const struct buffer *wire)
 
 static void spoil(struct buffer *wire)
 {
-    static const char bytes[] = "\r\n\n\r \t:;,\0x0123456789abcdef-+\x7f\x0b\x80";
+    static const char bytes[] = {'\r', '\n', '\n', '\r', ' ', '\t', ':', ';',    ',',  '\0',  '\1',
+                                 '0',  '1',  '5',  'a',  'f', '-',  '+', '\x7f', '\v', '\x80'};
     for (unsigned times = 1 + random_below(3); times > 0; times--) {
         size_t at = random_below((unsigned)wire->size);
         size_t size = 1 + random_below(6);
@@ -392,11 +393,11 @@ static void spoil(struct buffer *wire)
         buffer_append(&made, wire->bytes, at);
         switch (random_below(4)) {
         case 0: /* another byte */
-            buffer_append_char(&made, bytes[random_below(sizeof(bytes) - 1)]);
+            buffer_append_char(&made, bytes[random_below(sizeof(bytes))]);
             at++;
             break;
         case 1: /* a byte more */
-            buffer_append_char(&made, bytes[random_below(sizeof(bytes) - 1)]);
+            buffer_append_char(&made, bytes[random_below(sizeof(bytes))]);
             break;
         case 2: /* some less */
             at += size < wire->size - at ? size : wire->size - at;

@@ -20,7 +20,9 @@ static char read_next(struct json_reader *reader)
     while (reader->at < reader->end && (*reader->at == ' ' || *reader->at == '\n' ||
                                         *reader->at == '\r' || *reader->at == '\t'))
         reader->at++;
-    return reader->at < reader->end ? *reader->at : '\0';
+    if (reader->at == reader->end)
+        return '\0';
+    return *reader->at;
 }
 
 /* Takes the next character when it is `c`. */
@@ -75,12 +77,10 @@ static bool read_string(struct json_reader *reader, const char **ret_text, size_
             return false;
         if (c != '\\')
             continue;
-        char escaped = reader->end - reader->at > 1 ? read_escape(reader->at[1]) : '\0';
-        if (!escaped)
-            return false;
         buffer_append(&reader->text, from, (size_t)(reader->at - from));
-        buffer_append_char(&reader->text, escaped);
-        reader->at++;
+        if (++reader->at == reader->end || !read_escape(*reader->at))
+            return false;
+        buffer_append_char(&reader->text, read_escape(*reader->at));
         from = reader->at + 1;
     }
     return false;

@@ -166,6 +166,8 @@ static int mark_video(struct step_run *run, const struct step_input *over,
     int rc = video_probe(over->fd, over->path, &inset, err);
     if (rc < 0)
         return rc;
+    if (strcmp(step_run_text(run, "audio"), "overlay") == 0 && !inset.has_audio)
+        return err_set(err, ERR_INVALID, "/audio", "The overlay of %s has no sound.", over->path);
     struct place place = place_overlay(run, base, inset.width, inset.height);
     struct video_moving *moving = arena_alloc(run->arena, sizeof(*moving));
     ret_logo->rgba = make_mask(run, &place);

@@ -154,6 +154,9 @@ static void test_overlay_sound(void **state)
     runner_fails("overlay_video",
                  "{'video_url':'%green.mp4','overlay_url':'@blue.png','audio':'overlay'}",
                  ERR_INVALID, "/audio", "has no sound");
+    runner_fails("overlay_video",
+                 "{'video_url':'%green.mp4','overlay_url':'%red.mp4','audio':'overlay'}",
+                 ERR_INVALID, "/audio", "/overlay_url has no sound");
 }
 
 static void test_overlay_faults(void **state)

@@ -12,7 +12,7 @@ from conftest import PHOTOS
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00:00"
 MEMBERS = {"id", "title", "description", "visibility_status", "model", "template_version", "options", "image_urls",
            "primary_user_id", "customer_id", "processing_status", "progress_percentage", "used_credits",
-           "total_duration", "event_id", "webhook_url", "rating", "delivered_at", "completions", "result", "error",
+           "total_duration", "event_id", "webhook_url", "rating", "delivered_at", "completions", "running_steps", "result", "error",
            "created_at", "updated_at"}
 
 

@@ -4,6 +4,7 @@
 #ifndef MEDIA_RESTYLE_H
 #define MEDIA_RESTYLE_H
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "media/assets.h"
 #include "media/monitor.h"
@@ -24,5 +25,15 @@ void restyle_colours(struct picture *picture, const struct restyle_manner *own,
 int restyle_photo(const struct picture *photo, const struct restyle_manner *wanted,
                   const struct media_assets *assets, const struct media_monitor *monitor,
                   struct picture **ret_picture, struct err *err);
+
+/* The same for frames of a video, one after the other: a soft brush whose strokes stay where the frames do, though they have
+ * noise. One thread at a time. */
+struct restyle_stream;
+struct restyle_stream *restyle_stream_new(const struct restyle_manner *own,
+                                          const struct restyle_manner *wanted);
+void restyle_stream_free(struct restyle_stream *stream); /* NULL allowed */
+CLEANUP_DEFINE(restyle_stream, struct restyle_stream, restyle_stream_free);
+/* The next RGB frame, in place; all have one size. */
+void restyle_stream_next(struct restyle_stream *stream, struct picture *frame);
 
 #endif

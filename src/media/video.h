@@ -16,6 +16,7 @@ int video_init(struct err *err);
 
 /* Documented input limits; beyond them a sentence refuses. */
 enum { VIDEO_SIDE_MIN = 16, VIDEO_SIDE_MAX = 8192, VIDEO_DURATION_MAX_S = 3600 };
+#define VIDEO_PIXELS_MAX (8192 * 4320) /* of a frame */
 
 struct video_info {
     int width,

@@ -26,6 +26,9 @@ enum {
     VIDEO_SINK_CRF = 21,
     VIDEO_SINK_CRF_WORST = 36,
     VIDEO_SINK_WINDOW_S = 2, /* of bits that may be ahead of the bound */
+    /* Frames above this are few in memory: two threads, a short look ahead. */
+    VIDEO_SINK_LARGE_PIXELS = 4096 * 2304,
+    VIDEO_SINK_LARGE_THREADS = 2,
 };
 
 struct video_sink_stream {
@@ -62,6 +65,11 @@ static double video_sink_bound(const struct video_sink_settings *settings)
     return 12e6 * pow(relative, 0.75) / rate;
 }
 
+/* By whether the processor has AVX-512, and whether frames are large. */
+#define VIDEO_SINK_SHORT "rc-lookahead=4:sync-lookahead=0"
+static const char *const video_sink_options[2][2] = {{NULL, VIDEO_SINK_SHORT},
+                                                     {"asm=avx2", "asm=avx2:" VIDEO_SINK_SHORT}};
+
 static int video_sink_open_x264(struct video_sink *sink, const struct video_sink_settings *settings,
                                 struct err *err)
 {
@@ -82,7 +90,8 @@ static int video_sink_open_x264(struct video_sink *sink, const struct video_sink
     encoder->colorspace = AVCOL_SPC_BT709;
     encoder->chroma_sample_location = AVCHROMA_LOC_LEFT;
     encoder->profile = FF_PROFILE_H264_HIGH;
-    encoder->thread_count = VIDEO_SINK_THREADS;
+    bool is_large = settings->width * settings->height > VIDEO_SINK_LARGE_PIXELS;
+    encoder->thread_count = is_large ? VIDEO_SINK_LARGE_THREADS : VIDEO_SINK_THREADS;
     encoder->gop_size = (int)lrint(VIDEO_SINK_KEY_SECONDS * av_q2d(settings->rate)) + 1;
     encoder->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_BITEXACT;
     sink->crf = VIDEO_SINK_CRF;
@@ -92,8 +101,10 @@ static int video_sink_open_x264(struct video_sink *sink, const struct video_sink
     av_opt_set_double(encoder->priv_data, "crf", sink->crf, 0);
     /* The encoder's code for AVX-512 reads beyond its rows (macroblock tree, widths that are no
      * multiple of 256): the same frames then give other bytes with other leftovers in memory. */
-    if (av_get_cpu_flags() & AV_CPU_FLAG_AVX512)
-        av_opt_set(encoder->priv_data, "x264-params", "asm=avx2", 0);
+    bool has_avx512 = (av_get_cpu_flags() & AV_CPU_FLAG_AVX512) != 0;
+    const char *options = video_sink_options[has_avx512][is_large];
+    if (options)
+        av_opt_set(encoder->priv_data, "x264-params", options, 0);
     int rc = avcodec_open2(encoder, codec, NULL);
     return rc < 0 ? video_file_fault(rc, "starting the H.264 encoder", err) : 0;
 }

@@ -19,7 +19,6 @@ enum {
     VIDEO_SOURCE_RATE_MAX = 60,
     VIDEO_SOURCE_SINGLE_THREAD_PIXELS = 1920 * 1088
 };
-#define VIDEO_SOURCE_PIXELS_MAX (8192 * 4320)
 #define VIDEO_SOURCE_DECODERS                                                                      \
     "h264,hevc,vp8,vp9,libdav1d,mpeg4,mjpeg,prores,aac,mp3float,ac3,eac3,alac,flac,opus,vorbis,"   \
     "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s32le,pcm_f32le,pcm_u8"
@@ -115,7 +114,7 @@ static bool video_source_read_head(AVStream *stream, int fd)
     AVCodecContext *decoder = packet && codec ? avcodec_alloc_context3(codec) : NULL;
     bool known = false;
     if (decoder && avcodec_parameters_to_context(decoder, parameters) >= 0) {
-        decoder->max_pixels = VIDEO_SOURCE_PIXELS_MAX;
+        decoder->max_pixels = VIDEO_PIXELS_MAX;
         decoder->thread_count = 1;
         decoder->error_concealment = 0;
         decoder->skip_loop_filter = AVDISCARD_ALL;
@@ -147,7 +146,7 @@ static int video_source_analyse(struct video_source *source, int fd, struct err 
         return err_set(err, ERR_BAD_INPUT, source->path, "The file of %s has more than %d streams.",
                        source->path, VIDEO_SOURCE_STREAMS_MAX);
     for (unsigned i = 0; i < streams; i++) {
-        av_dict_set_int(&options[i], "max_pixels", VIDEO_SOURCE_PIXELS_MAX, 0);
+        av_dict_set_int(&options[i], "max_pixels", VIDEO_PIXELS_MAX, 0);
         av_dict_set(&options[i], "threads", "1", 0);
         /* One picture says all that is looked for, and what it shows does not matter. */
         if (demuxer->streams[i]->codecpar->codec_id == AV_CODEC_ID_H264) {
@@ -199,6 +198,19 @@ static const AVCodec *video_source_decoder(enum AVCodecID id)
     return codec && av_match_list(codec->name, VIDEO_SOURCE_DECODERS, ',') ? codec : NULL;
 }
 
+/* Also before anything is decoded, by what the file says of itself. */
+static int video_source_check_pixels(const struct video_source *source, double width, double height,
+                                     struct err *err)
+{
+    if (width * height <= VIDEO_PIXELS_MAX)
+        return 0;
+    return err_set(
+        err, ERR_BAD_INPUT, source->path,
+        "The video of %s is %.0f x %.0f pixels; frames of at most 8192 x 4320 or as many "
+        "pixels are taken.",
+        source->path, width, height);
+}
+
 static int video_source_open_decoder(struct video_source *source, struct err *err)
 {
     const AVCodecParameters *parameters = source->stream->codecpar;
@@ -211,8 +223,11 @@ static int video_source_open_decoder(struct video_source *source, struct err *er
     if (!source->decoder || avcodec_parameters_to_context(source->decoder, parameters) < 0)
         return video_file_fault(AVERROR(ENOMEM), "opening an input", err);
     int64_t pixels = (int64_t)parameters->width * parameters->height;
+    int rc = video_source_check_pixels(source, parameters->width, parameters->height, err);
+    if (rc < 0)
+        return rc;
     source->decoder->pkt_timebase = source->stream->time_base;
-    source->decoder->max_pixels = VIDEO_SOURCE_PIXELS_MAX;
+    source->decoder->max_pixels = VIDEO_PIXELS_MAX;
     source->decoder->thread_count = pixels > VIDEO_SOURCE_SINGLE_THREAD_PIXELS ? 2 : 1;
     return avcodec_open2(source->decoder, codec, NULL) < 0 ? video_source_damaged(source, err) : 0;
 }
@@ -281,6 +296,9 @@ static int video_source_set_picture(struct video_source *source, struct err *err
         return err_set(err, ERR_BAD_INPUT, source->path,
                        "The video of %s is %.0f x %.0f pixels; sides of at least %d are taken.",
                        source->path, upright[0], upright[1], VIDEO_SIDE_MIN);
+    int rc = video_source_check_pixels(source, upright[0], upright[1], err);
+    if (rc < 0)
+        return rc;
     source->width = (int)lrint(upright[0]) & ~1;
     source->height = (int)lrint(upright[1]) & ~1;
     source->rate = video_source_constant_rate(source);

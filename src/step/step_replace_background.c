@@ -111,6 +111,7 @@ struct job {
     struct step_subject subject;
     struct step_backdrop backdrop;
     struct restyle_manner own, wanted; /* of a video's frames and of background_url */
+    struct restyle_stream *restyle;    /* of a video's frames; NULL */
     int width, height;                 /* of the result */
     bool laid_over;                    /* the subject leaves its own frame */
     struct cutout_box from, to;        /* where it is and where it goes */
@@ -120,6 +121,7 @@ static void cleanup_job(struct job *job)
 {
     step_subject_finish(&job->subject);
     step_backdrop_finish(&job->backdrop);
+    restyle_stream_free(job->restyle);
 }
 
 /* --- where the subject goes ---------------------------------------------------------------------
@@ -285,7 +287,7 @@ static int draw_video_subject(struct job *job, struct video_reader *reader, doub
     int rc = video_reader_at(reader, seconds, &own, err);
     if (rc == 0 && job->option == 's') {
         memcpy(frame->pixels, own->pixels, (size_t)own->width * (size_t)own->height * 3);
-        restyle_colours(frame, &job->own, &job->wanted);
+        restyle_stream_next(job->restyle, frame);
     }
     if (rc == 0)
         rc = step_subject_cut_next(&job->subject, own, &cutout, err);
@@ -312,7 +314,8 @@ static int check_work(const struct job *job, const struct video_info *timing, co
 {
     double rate = (double)timing->rate_numerator / timing->rate_denominator;
     double pixels = fmax((double)job->width * job->height, (double)timing->width * timing->height);
-    double most_s = floor(VIDEO_WORK_MAX / (pixels * rate));
+    double most = job->option == 's' ? VIDEO_WORK_MAX / 2 : VIDEO_WORK_MAX;
+    double most_s = floor(most / (pixels * rate));
     if (length_s <= most_s)
         return 0;
     return err_set(err, ERR_INVALID, path,
@@ -417,6 +420,8 @@ static int run_video(struct job *job, struct err *err)
     if (rc < 0)
         return rc;
     note_subject(job);
+    if (job->option == 's')
+        job->restyle = restyle_stream_new(&job->own, &job->wanted);
     if (job->subject.kind == STEP_SUBJECT_NONE) {
         /* Stays whole: a mask that keeps everything. */
         job->subject.kind = STEP_SUBJECT_MASK;

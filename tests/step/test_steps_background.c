@@ -1,6 +1,7 @@
 /* The steps that cut out and crop: known patterns at known places. Run as "test_steps_background VIDEOS PROJECT". */
 #include "runner.h"
 
+#include "media/restyle.h"
 #include "media/video.h"
 #include "shared/fault.h"
 #include "shared/folder.h"
@@ -461,6 +462,66 @@ static void test_video_in_other_ways(void **state)
     assert_non_null(strstr(none->last_note, "No subject was found in the video"));
 }
 
+/* A pattern with noise that is another in every frame, and a square that moves across it. */
+static struct picture *noisy_frame(int number)
+{
+    struct picture *frame = picture_new(320, 180, 3);
+    uint32_t state = 77 + (uint32_t)number * 1000003;
+    for (int y = 0; y < frame->height; y++) {
+        for (int x = 0; x < frame->width; x++) {
+            bool square = x >= 40 + 20 * number && x < 80 + 20 * number && y >= 60 && y < 100;
+            for (int c = 0; c < 3; c++) {
+                state = state * 1664525 + 1013904223;
+                int noise = (int)(state >> 24) % 17 - 8;
+                int light = square ? (c == 0 ? 220 : 30) : 60 + x / 4 + 20 * c + (y / 30 % 2) * 40;
+                picture_at(frame, x, y)[c] = (uint8_t)(light + noise);
+            }
+        }
+    }
+    return frame;
+}
+
+static double mean_difference(const struct picture *a, const struct picture *b, int from_y,
+                              int to_y)
+{
+    double sum = 0;
+    size_t first = (size_t)from_y * (size_t)a->width * 3,
+           last = (size_t)to_y * (size_t)a->width * 3;
+    for (size_t i = first; i < last; i++)
+        sum += abs(a->pixels[i] - b->pixels[i]);
+    return sum / (double)(last - first);
+}
+
+/* Brush strokes stand still where nothing happens, and go with what moves. */
+static void test_restyled_frames(void **state)
+{
+    (void)state;
+    enum { FRAMES = 8 };
+    struct picture *first CLEANUP(picture) = noisy_frame(0);
+    const struct restyle_manner manner = restyle_read(first);
+    struct restyle_stream *stream CLEANUP(restyle_stream) = restyle_stream_new(&manner, &manner);
+    struct picture *before = NULL, *given = NULL, *raw = NULL;
+    for (int i = 0; i < FRAMES; i++) {
+        picture_free(before);
+        picture_free(raw);
+        before = given;
+        raw = i > 0 ? noisy_frame(i - 1) : NULL;
+        given = noisy_frame(i);
+        restyle_stream_next(stream, given);
+    }
+    struct picture *last CLEANUP(picture) = noisy_frame(FRAMES - 1);
+    /* above the square: a tenth of the flicker */
+    assert_true(mean_difference(before, given, 0, 50) < 0.1 * mean_difference(raw, last, 0, 50));
+    /* the square is where it is now and not where it was */
+    const uint8_t *now = picture_at(given, 60 + 20 * (FRAMES - 1), 80);
+    const uint8_t *gone = picture_at(given, 20 + 20 * (FRAMES - 1) - 8, 80);
+    assert_true(now[0] > 180 && now[1] < 80);
+    assert_true(gone[0] < 150 && gone[1] > 70);
+    picture_free(before);
+    picture_free(given);
+    picture_free(raw);
+}
+
 static void test_faults(void **state)
 {
     (void)state;
@@ -682,6 +743,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_scene_behind),
         cmocka_unit_test(test_restyle),
+        cmocka_unit_test(test_restyled_frames),
         cmocka_unit_test(test_screen_of_a_video),
         cmocka_unit_test(test_still_before_a_video),
         cmocka_unit_test(test_sound),

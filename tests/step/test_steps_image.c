@@ -423,6 +423,34 @@ static void test_frames_faults(void **state)
     runner_repeats("publish_frames_with_logo", "{'video_url':'%dark.mp4','count':2}");
 }
 
+/* Decoding and encoding tell how far they are, and stop in the middle when they are to. */
+static void test_large(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *params;
+    } steps[] = {
+        {"overlay_logo", "{'image_url':'@large.png','logo_url':'@logo.png'}"},
+        {"crop_to_content", "{'image_url':'@large.png'}"},
+        {"split_grid_images", "{'image_url':'@large.png','grid_pattern':'1x1'}"},
+        {"publish_frames_with_logo", "{'image_urls':['@large.png'],'format':'png'}"},
+        {"tile_grid_images", "{'image_urls':['@large.png'],'grid_pattern':'1x1','width':2000}"},
+    };
+    still_write_flat("large.png", 2000, 3000, 3, still_blue);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct host *host CLEANUP(host) = runner_run(steps[i].type, steps[i].params);
+        if (host->progress_count < 40)
+            fail_msg("%s: %zu reports", steps[i].type, host->progress_count);
+        for (double at = 0.1; at < 1; at += 0.6) { /* while it decodes, while it encodes */
+            struct host *stopped CLEANUP(host) = runner_open(steps[i].type, steps[i].params);
+            stopped->cancel_at = at;
+            assert_int_equal(host_run(stopped), ERR_CANCELLED);
+            if (stopped->progress > at + 0.1)
+                fail_msg("%s: %.2f instead of %.2f", steps[i].type, stopped->progress, at);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (!runner_start(argc, argv))
@@ -436,6 +464,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_overlay_look),    cmocka_unit_test(test_overlay_video),
         cmocka_unit_test(test_overlay_faults),  cmocka_unit_test(test_frames_of_images),
         cmocka_unit_test(test_frames_of_video), cmocka_unit_test(test_frames_faults),
+        cmocka_unit_test(test_large),
     };
     return cmocka_run_group_tests(tests, make_inputs, folder_remove);
 }

@@ -50,17 +50,12 @@ AVX2_INLINE __m256i pack_pixels(__m256i a, __m256i b, __m256i c, __m256i d)
     return _mm256_xor_si256(bytes, _mm256_set1_epi8(-128));
 }
 
-/* Both pixels at one place and both below, then the same of another. */
-AVX2_INLINE __m256i load_places(const struct sheet *sheet, int32_t at, int32_t other)
+/* Both pixels at one place and both below. */
+AVX2_INLINE __m128i load_place(const struct sheet *sheet, int32_t at)
 {
-    const uint32_t *first = sheet->pixels + at, *second = sheet->pixels + other;
-    __m128i low =
-        _mm_castpd_si128(_mm_loadh_pd(_mm_load_sd((const double *)(const void *)first),
-                                      (const double *)(const void *)(first + sheet->width)));
-    __m128i high =
-        _mm_castpd_si128(_mm_loadh_pd(_mm_load_sd((const double *)(const void *)second),
-                                      (const double *)(const void *)(second + sheet->width)));
-    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+    const uint32_t *above = sheet->pixels + at, *below = above + sheet->width;
+    __m128d low = _mm_castsi128_pd(_mm_loadl_epi64((const __m128i *)(const void *)above));
+    return _mm_castpd_si128(_mm_loadh_pd(low, (const double *)(const void *)below));
 }
 
 /* Places anywhere within the sheet. */
@@ -75,11 +70,14 @@ AVX2_INLINE __m256i places_anyhow(const struct sheet *sheet, const struct places
     _mm256_storeu_si256((__m256i *)(void *)at,
                         _mm256_add_epi32(rows, _mm256_srai_epi32(places->x, 16)));
 #define PAIR(k)                                                                                    \
-    mix_across(_mm256_maddubs_epi16(                                                               \
-                   _mm256_shuffle_epi32(places->down, (k)*0x55),                                   \
-                   _mm256_xor_si256(                                                               \
-                       _mm256_shuffle_epi8(load_places(sheet, at[k], at[(k) + 4]), order), sign)), \
-               _mm256_shuffle_epi32(places->across, (k)*0x55))
+    mix_across(                                                                                    \
+        _mm256_maddubs_epi16(                                                                      \
+            _mm256_shuffle_epi32(places->down, (k)*0x55),                                          \
+            _mm256_xor_si256(_mm256_shuffle_epi8(_mm256_set_m128i(load_place(sheet, at[(k) + 4]),  \
+                                                                  load_place(sheet, at[k])),       \
+                                                 order),                                           \
+                             sign)),                                                               \
+        _mm256_shuffle_epi32(places->across, (k)*0x55))
     return pack_pixels(PAIR(0), PAIR(1), PAIR(2), PAIR(3));
 #undef PAIR
 }

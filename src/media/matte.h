@@ -30,8 +30,8 @@ CLEANUP_DEFINE(matte_stream, struct matte_stream, matte_stream_free);
 int matte_stream_next(struct matte_stream *stream, const struct picture *frame,
                       struct picture **ret_matte, struct picture **ret_colours, struct err *err);
 
-/* A thing without a person, where it stands before a ground of one colour, of a slow gradient or of a little noise, which is seen
- * around it. NULL when there is none. */
+/* A thing, or several, without a person, where it stands before a ground of one colour, of a slow gradient or of a little noise, which
+ * is seen around it; without its shadow. NULL when there is none or when it cannot be told from the ground. */
 void matte_object(const struct picture *photo, struct picture **ret_matte,
                   struct picture **ret_colours);
 

@@ -130,7 +130,7 @@ static void settle(const struct raster *guide, const struct raster *net, struct 
         hold->values[i] = holds + (parts - holds) * stranger;
         mask->values[i] = rough->values[i] * (1 - stranger);
     }
-    matte_settle(guide, hold, mask);
+    matte_settle(guide, hold, 2e-4f, mask);
     for (size_t i = 0; i < (size_t)MATTE_GRID * MATTE_GRID; i++)
         mask->values[i] = raster_clamp((mask->values[i] - 0.4f) / 0.2f, 0, 1);
 }

@@ -101,7 +101,7 @@ static float alike(float apart, float scale)
 }
 
 /* How large a step usually is in this picture decides what is an edge in it. */
-static void level_compare(struct level *level)
+static void level_compare(struct level *level, float same)
 {
     int side = level->side;
     size_t stride = level->stride;
@@ -113,7 +113,7 @@ static void level_compare(struct level *level)
         level->down[at] = i / side + 1 < side ? apart(colour, colour + 3 * stride) : 0;
         sum += level->right[at] + level->down[at];
     }
-    float scale = 1 / (sum / (float)(side * side) + 2e-4f);
+    float scale = 1 / (sum / (float)(side * side) + same);
     for (int i = 0; i < side * side; i++) {
         size_t at = level_at(level, i % side, i / side);
         level->right[at] = i % side + 1 < side ? alike(level->right[at], scale) : 0;
@@ -152,13 +152,14 @@ static void level_start(struct level *level, const struct level *coarser)
     }
 }
 
-void matte_settle(const struct raster *guide, const struct raster *hold, struct raster *mask)
+void matte_settle(const struct raster *guide, const struct raster *hold, float same,
+                  struct raster *mask)
 {
     struct level levels[LEVELS] = {level_of(guide, hold, mask)};
     for (int k = 1; k < LEVELS; k++)
         levels[k] = level_halved(&levels[k - 1]);
     for (int k = LEVELS - 1; k >= 0; k--) {
-        level_compare(&levels[k]);
+        level_compare(&levels[k], same);
         level_start(&levels[k], k + 1 < LEVELS ? &levels[k + 1] : NULL);
         for (int sweep = 0; sweep < 2 * SWEEPS; sweep++)
             level_sweep(&levels[k], sweep % 2 == 0);

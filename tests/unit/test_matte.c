@@ -541,6 +541,59 @@ static void test_object(void **state)
     }
 }
 
+/* Three balls on a light table, the smallest a twentieth of the largest, each with the soft shadow that lies beside it. */
+static struct known balls(const uint8_t colour[3], const uint8_t ground[3])
+{
+    enum { WIDTH = 640, HEIGHT = 400 };
+    static const int places[][3] = {{170, 200, 90}, {400, 220, 60}, {560, 250, 25}};
+    struct known known = {picture_new(WIDTH, HEIGHT, 3), picture_new(WIDTH, HEIGHT, 1), NULL};
+    for (int y = 0; y < HEIGHT; y++) {
+        for (int x = 0; x < WIDTH; x++) {
+            double covers = 0, light = 1.03 - 0.1 * y / HEIGHT;
+            for (size_t k = 0; k < TABLE_SIZE(places); k++) {
+                const int *at = places[k];
+                double far = hypot(x - at[0] - 0.25 * at[2], (y - at[1] - 0.9 * at[2]) * 2.2);
+                covers = fmax(covers, disc_coverage(x, y, at[0], at[1], at[2]));
+                light *= 1 - 0.4 / (1 + exp((far - at[2]) / 12));
+            }
+            *picture_at(known.truth, x, y) = (uint8_t)lround(255 * covers);
+            for (int c = 0; c < 3; c++) {
+                double noise = raster_noise((uint32_t)(y * WIDTH + x), (uint32_t)c, 4) * 4 - 2;
+                double value = covers * colour[c] + (1 - covers) * ground[c] * light + noise;
+                picture_at(known.photo, x, y)[c] = (uint8_t)fmin(255, fmax(0, value));
+            }
+        }
+    }
+    return known;
+}
+
+/* What is cut out is the thing, not the piece of table in its shadow; what cannot be told from the table is left. */
+static void test_shadow(void **state)
+{
+    (void)state;
+    static const uint8_t red[3] = {190, 40, 30}, black[3] = {26, 26, 29},
+                         white[3] = {250, 250, 248};
+    static const uint8_t paper[3] = {238, 238, 236}, beige[3] = {215, 195, 170};
+    static const uint8_t grey[3] = {120, 120, 119};
+    static const struct {
+        const uint8_t *colour, *ground;
+        double most; /* of the things that is too much or too little; 0: nothing is found */
+    } cases[] = {
+        {red, paper, 0.11}, {black, paper, 0.01}, {white, beige, 0.01},
+        {red, beige, 0.11}, {grey, paper, 0.3},   {paper, paper, 0},
+    };
+    for (size_t i = 0; i < TABLE_SIZE(cases); i++) {
+        struct known known = balls(cases[i].colour, cases[i].ground);
+        struct picture *matte CLEANUP(picture) = NULL, *colours CLEANUP(picture) = NULL;
+        matte_object(known.photo, &matte, &colours);
+        double wrong = matte ? difference(matte, known.truth) / share_of(known.truth) : 0;
+        printf("  shadow %zu: %.4f of the things wrong\n", i, wrong);
+        known_free(&known);
+        assert_true(!matte == (cases[i].most == 0));
+        assert_true(wrong <= cases[i].most);
+    }
+}
+
 static void test_nobody(void **state)
 {
     (void)state;
@@ -618,6 +671,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_like_the_surroundings),
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_object),
+        cmocka_unit_test(test_shadow),
         cmocka_unit_test(test_nobody),
         cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_missing_net),

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import pathlib
 import random
 import re
 import subprocess
@@ -17,7 +18,7 @@ from conftest import BUILD, ROOT, Server
 
 ROUNDS = int(os.environ.get("REELD_PROPERTY_ROUNDS", 1))
 SEED = int(os.environ.get("REELD_PROPERTY_SEED", 1))
-DRAWS = 8  # parameters may exclude each other in ways that a table does not say
+DRAWS = 24  # parameters may exclude each other in ways that a table does not say
 TRY_STEP = BUILD / "tests" / "step" / "try_step"
 FLOWS = re.findall(r"^STEP\((\w+)\)", (ROOT / "src" / "step" / "steps.def").read_text(), re.M)
 
@@ -80,7 +81,7 @@ class Bench:
     def with_urls(self, value):
         if isinstance(value, list):
             return [self.with_urls(item) for item in value]
-        return self.urls.get(value, value)
+        return self.urls[value] if isinstance(value, pathlib.Path) else value
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +130,17 @@ def draw_value(param, rng, bench):
 
 def draw_params(table, rng, bench):
     return {param["name"]: draw_value(param, rng, bench) for param in table["params"] if param["required"] or rng.random() < 0.4}
+
+
+def mend(params, message, table, rng, bench):
+    """Does what a refusal says: gives or takes away one of the parameters that it names; draws anew when it names none."""
+    named = [param for param in table["params"] if not param["required"] and re.search(rf"\b{param['name']}\b", message)]
+    if not named:
+        return draw_params(table, rng, bench)
+    param = rng.choice(named)
+    if param["name"] in params:
+        return {name: value for name, value in params.items() if name != param["name"]}
+    return {**params, param["name"]: draw_value(param, rng, bench)}
 
 
 # --- judging ----------------------------------------------------------------------------------------------------------
@@ -194,10 +206,9 @@ def run_outside(flow, params, folder):
 @pytest.mark.parametrize("number", range(ROUNDS))
 @pytest.mark.parametrize("flow", FLOWS)
 def test_what_the_table_allows_runs(bench, flow, number, tmp_path):
-    table = bench.tables[flow]
-    for draw in range(DRAWS):
-        rng = random.Random(f"{SEED} {flow} {number} {draw}")
-        params = draw_params(table, rng, bench)
+    table, rng = bench.tables[flow], random.Random(f"{SEED} {flow} {number}")
+    params = draw_params(table, rng, bench)
+    for _ in range(DRAWS):
         shown = json.dumps(params, default=str)
         given = {name: bench.with_urls(value) for name, value in params.items()}
         assert bench.faults(flow, given) == [], shown
@@ -209,6 +220,7 @@ def test_what_the_table_allows_runs(bench, flow, number, tmp_path):
         error = first["error"]
         assert error["step_id"] == "it" and error["message"].endswith(".") and error == second["error"], (shown, error)
         assert error["code"].upper() in ("INVALID", "BAD_INPUT", "TOO_LARGE"), (shown, error)
+        params = mend(params, error["message"], table, rng, bench)
     else:
         pytest.fail(f"none of {DRAWS} draws ran; the last: {shown}: {error}")
     digests = judge_results(table, first["result"], tmp_path)

@@ -380,6 +380,32 @@ static void test_still_before_a_video(void **state)
     assert_false(judge_is(&frames, 0, 160 - 30, 90, 0xdc1e14, 60));
 }
 
+/* A subject that goes on longer than what is left of the video behind it: the result is as long and as fast as the subject, and behind
+ * it stays the last picture. The key is named by its hue. */
+static void test_video_behind_ends_first(void **state)
+{
+    (void)state;
+    struct host *host CLEANUP(host) = runner_run(
+        "replace_background", "{'video_url':'@screen.mp4','chroma_key_color':'#00FF00','option':"
+                              "'ReplaceBackground','start_time':2.6,'overlay_scale':0.5,"
+                              "'alignment':'left','x_offset':-30,'y_offset':20,"
+                              "'background_video_url':'%three.mp4'}");
+    struct judge_facts facts = judge_file(host->run.outputs[0].fd);
+    struct judge_frames frames CLEANUP(judge_frames) = runner_decode(host);
+    assert_int_equal(frames.count, 25);
+    assert_int_equal(lround(facts.rate), 25);
+    assert_false(facts.has_sound);
+    for (int i = 0; i < 25; i += 8)
+        judge_color(&frames, i, 310, 10, 0x0000ff);
+    /* Somewhere at the left it is there, and nowhere a veil of green. */
+    int seen = 0;
+    for (int x = 0; x < 320; x++) {
+        seen += judge_is(&frames, 12, x, 110, 0xdc1e14, 60);
+        assert_true(judge_pixel(&frames, 12, x, 110)[1] < 90);
+    }
+    assert_true(seen > 10);
+}
+
 /* The subject's sound stays; before it stands what was there in the other file from the start. */
 static void test_sound(void **state)
 {
@@ -746,6 +772,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_restyled_frames),
         cmocka_unit_test(test_screen_of_a_video),
         cmocka_unit_test(test_still_before_a_video),
+        cmocka_unit_test(test_video_behind_ends_first),
         cmocka_unit_test(test_sound),
         cmocka_unit_test(test_no_flicker),
         cmocka_unit_test(test_video_in_other_ways),

@@ -44,29 +44,39 @@ static int video_inset_open_base(struct video_inset *inset, const struct video_i
     return rc;
 }
 
+/* How long the result is. */
+static int video_inset_measure(struct video_inset *inset, struct err *err)
+{
+    const struct video_logo *logo = &inset->settings->marks.logos[0];
+    const struct video_input *over = &logo->moving->input;
+    struct video_source *facts CLEANUP(video_source) = NULL;
+    inset->duration_us = inset->pass.video->duration_us;
+    if (!inset->settings->shortest)
+        return 0;
+    int rc = video_source_open(over->fd, over->path, AVMEDIA_TYPE_VIDEO, VIDEO_SOURCE_VIDEO_FILES,
+                               VIDEO_SOURCE_PACKETS, &facts, err);
+    if (rc < 0 || !facts)
+        return rc;
+    int64_t ends_us = facts->duration_us + llrint(logo->start_s * 1e6);
+    if (ends_us < inset->duration_us)
+        inset->duration_us = ends_us;
+    return 0;
+}
+
 static int video_inset_open(struct video_inset *inset, const struct video_input *base,
                             struct err *err)
 {
     const struct video_inset_settings *settings = inset->settings;
-    const struct video_logo *logo = &settings->marks.logos[0];
-    const struct video_input *over = &logo->moving->input;
-    struct video_source *facts CLEANUP(video_source) = NULL;
+    const struct video_input *over = &settings->marks.logos[0].moving->input;
     int rc = video_inset_open_base(inset, base, err);
     if (rc == 0)
-        rc = video_source_open(over->fd, over->path, AVMEDIA_TYPE_VIDEO, VIDEO_SOURCE_VIDEO_FILES,
-                               VIDEO_SOURCE_PACKETS, &facts, err);
+        rc = video_inset_measure(inset, err);
     if (rc == 0 && settings->audio != VIDEO_INSET_AUDIO_BASE)
         rc = video_source_open(over->fd, over->path, AVMEDIA_TYPE_AUDIO, VIDEO_SOURCE_VIDEO_FILES,
                                VIDEO_SOURCE_FRAMES, &inset->sound, err);
-    if (rc < 0)
+    if (rc < 0 || settings->audio == VIDEO_INSET_AUDIO_OVERLAY)
         return rc;
-    int64_t over_ends = facts->duration_us + llrint(logo->start_s * 1e6);
-    inset->duration_us = inset->pass.video->duration_us;
-    if (settings->shortest && over_ends < inset->duration_us)
-        inset->duration_us = over_ends;
-    return settings->audio == VIDEO_INSET_AUDIO_OVERLAY
-               ? 0
-               : video_inset_open_base_sound(inset, base, err);
+    return video_inset_open_base_sound(inset, base, err);
 }
 
 static void video_inset_append_picture(struct video_inset *inset, double seconds,

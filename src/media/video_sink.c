@@ -396,9 +396,29 @@ int video_sink_video(struct video_sink *sink, AVFrame *frame, struct err *err)
     return video_sink_encode(sink, &sink->video, frame, err);
 }
 
+/* Damaged sound decodes to samples that are no numbers or far from any sound; the encoder would refuse the whole. */
+static int video_sink_mute_nonsense(AVFrame *frame)
+{
+    const float most = 1000;
+    for (int c = 0; c < frame->ch_layout.nb_channels; c++) {
+        for (int i = 0; i < frame->nb_samples; i++) {
+            if (fabsf(((const float *)frame->extended_data[c])[i]) <= most)
+                continue;
+            int rc = av_frame_make_writable(frame);
+            if (rc < 0)
+                return rc;
+            ((float *)frame->extended_data[c])[i] = 0;
+        }
+    }
+    return 0;
+}
+
 int video_sink_audio(struct video_sink *sink, AVFrame *frame, struct err *err)
 {
     assert(sink->audio.encoder && frame->format == AV_SAMPLE_FMT_FLTP);
+    int rc = video_sink_mute_nonsense(frame);
+    if (rc < 0)
+        return video_file_fault(rc, "encoding", err);
     return video_sink_encode(sink, &sink->audio, frame, err);
 }
 

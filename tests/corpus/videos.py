@@ -74,6 +74,12 @@ def codecs(folder):
         ffmpeg(*source(), *with_sound, *arguments, folder / name, stdin=pictures)
 
 
+def large(folder):
+    """For a stream that grows in its middle."""
+    ffmpeg("-f", "lavfi", "-i", "color=c=gray:s=8192x8192:r=10:d=0.1", "-c:v", "libvpx-vp9", "-cpu-used", "8", "-deadline", "realtime", "-b:v", "100k",
+           folder / "vp9_large.webm")
+
+
 def formats(folder):
     """Depths, samplings, ranges and colour spaces."""
     pictures = raw(4)
@@ -158,5 +164,5 @@ def streams(folder):
 def make(folder):
     from corpus.sounds import RATE, tone, wav
     (folder / "two_seconds.wav").write_bytes(wav(tone(seconds=2.0), RATE))
-    for maker in (codecs, formats, shapes, times, streams):
+    for maker in (codecs, large, formats, shapes, times, streams):
         maker(folder)

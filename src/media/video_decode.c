@@ -103,25 +103,44 @@ static int video_decode_match_picture(struct video_source *source, AVFrame *fram
     return 0;
 }
 
+/* One resampler goes on from frame to frame: each keeps a little of the sound back, which the next frame continues. */
+static int video_decode_resample(struct video_source *source, AVFrame *matched,
+                                 const AVFrame *frame)
+{
+    int rc = AVERROR_INPUT_CHANGED;
+    if (source->resampler) {
+        int64_t kept = swr_get_delay(source->resampler, source->sample_rate);
+        if (frame->pts != AV_NOPTS_VALUE)
+            matched->pts = frame->pts - av_rescale_q(kept, (AVRational){1, source->sample_rate},
+                                                     source->stream->time_base);
+        rc = swr_convert_frame(source->resampler, matched, frame);
+    }
+    if (rc != AVERROR_INPUT_CHANGED)
+        return rc;
+    matched->pts = frame->pts;
+    swr_free(&source->resampler);
+    source->resampler = swr_alloc();
+    return source->resampler ? swr_convert_frame(source->resampler, matched, frame)
+                             : AVERROR(ENOMEM);
+}
+
 static int video_decode_match_sound(struct video_source *source, AVFrame *frame, struct err *err)
 {
-    int rc = 0;
     if (frame->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
         av_channel_layout_default(&frame->ch_layout, frame->ch_layout.nb_channels);
     if (frame->sample_rate == source->sample_rate && frame->format == source->format &&
-        av_channel_layout_compare(&frame->ch_layout, &source->layout) == 0)
+        av_channel_layout_compare(&frame->ch_layout, &source->layout) == 0) {
+        swr_free(&source->resampler);
         return 0;
+    }
     AVFrame *matched CLEANUP(av_frame) = av_frame_alloc();
-    swr_free(&source->resampler);
-    source->resampler = swr_alloc();
-    if (!matched || !source->resampler)
+    if (!matched)
         return video_file_fault(AVERROR(ENOMEM), "resampling", err);
     matched->sample_rate = source->sample_rate;
     matched->format = source->format;
-    matched->pts = frame->pts;
-    rc = av_channel_layout_copy(&matched->ch_layout, &source->layout);
+    int rc = av_channel_layout_copy(&matched->ch_layout, &source->layout);
     if (rc >= 0)
-        rc = swr_convert_frame(source->resampler, matched, frame);
+        rc = video_decode_resample(source, matched, frame);
     if (rc < 0)
         return err_set(err, ERR_BAD_INPUT, source->path,
                        "The sound of %s changes its format in the middle.", source->path);
@@ -179,13 +198,9 @@ static int video_decode_end(struct video_source *source, struct err *err)
     return rc < 0 ? rc : 1;
 }
 
-int video_source_frame(struct video_source *source, AVFrame *frame, struct err *err)
+/* The next one as it is coded. */
+static int video_decode_next(struct video_source *source, AVFrame *frame, struct err *err)
 {
-    if (source->first) {
-        av_frame_move_ref(frame, source->first);
-        av_frame_free(&source->first);
-        return 1;
-    }
     for (;;) {
         int rc = avcodec_receive_frame(source->decoder, frame);
         if (rc == AVERROR_EOF) {
@@ -208,15 +223,31 @@ int video_source_frame(struct video_source *source, AVFrame *frame, struct err *
         }
         video_decode_stamp(source, frame);
         if (source->is_video || video_decode_cut_round(source, frame))
-            break;
+            return 1;
         av_frame_unref(frame);
     }
-    bool is_first = source->is_video ? source->coded_width == 0 : source->sample_rate == 0;
-    if (is_first)
+}
+
+int video_source_frame(struct video_source *source, AVFrame *frame, struct err *err)
+{
+    if (source->first) {
+        av_frame_move_ref(frame, source->first);
+        av_frame_free(&source->first);
         return 1;
-    int rc = source->is_video ? video_decode_match_picture(source, frame, err)
+    }
+    bool is_first = source->is_video ? source->coded_width == 0 : source->sample_rate == 0;
+    for (;;) {
+        int rc = video_decode_next(source, frame, err);
+        if (rc <= 0 || is_first)
+            return rc;
+        rc = source->is_video ? video_decode_match_picture(source, frame, err)
                               : video_decode_match_sound(source, frame, err);
-    return rc < 0 ? rc : 1;
+        if (rc < 0)
+            return rc;
+        if (source->is_video || frame->nb_samples > 0)
+            return 1;
+        av_frame_unref(frame); /* so short that the resampler has kept all of it */
+    }
 }
 
 int video_source_seek(struct video_source *source, double seconds, struct err *err)

@@ -306,7 +306,7 @@ static int video_source_set_picture(struct video_source *source, struct err *err
 }
 
 /* Untagged pictures are what players take them for: BT.709 from 720 rows on, BT.601 below. Of VP8 the decoder says BT.601 whatever it
- * is, so what the file says goes first. */
+ * is, so what the file says goes first; without that it is BT.601 at any size. */
 static void video_source_set_color(struct video_source *source)
 {
     const AVFrame *frame = source->first;
@@ -318,8 +318,9 @@ static void video_source_set_color(struct video_source *source)
             ? AVCOL_RANGE_JPEG
             : AVCOL_RANGE_MPEG;
     const AVCodecParameters *told = source->stream->codecpar;
-    bool is_vp8 = told->codec_id == AV_CODEC_ID_VP8 && told->color_space != AVCOL_SPC_UNSPECIFIED;
-    source->color_space = is_vp8 ? told->color_space : frame->colorspace;
+    source->color_space = told->codec_id != AV_CODEC_ID_VP8            ? frame->colorspace
+                          : told->color_space != AVCOL_SPC_UNSPECIFIED ? told->color_space
+                                                                       : AVCOL_SPC_BT470BG;
     source->color_primaries = frame->color_primaries;
     source->color_transfer = frame->color_trc;
     if (is_rgb)

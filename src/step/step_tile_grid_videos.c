@@ -78,7 +78,7 @@ static int run(struct step_run *run, struct err *err)
         inputs[i] = (struct video_input){files[i]->fd, files[i]->path};
 
     int fd CLEANUP(fd) = -1;
-    struct video_result result;
+    struct video_result result = {0};
     const struct media_monitor monitor = {run, step_run_advance};
     rc = step_run_open_output(run, &fd, err);
     if (rc == 0)

@@ -105,6 +105,18 @@ def tones():
     ffmpeg(*sine(550, 4), "-c:a", "aac", "-ac", "2", "long_tone.m4a")
 
 
+def changing():
+    """Streams that change in the middle: a sound its rate and channels, a video its size."""
+    for name, rate, channels in (("changing0.mp3", "44100", "1"), ("changing1.mp3", "48000", "2")):
+        ffmpeg(*sine(550, 1), "-ar", rate, "-ac", channels, name)
+    first, second = (open(name, "rb").read() for name in ("changing0.mp3", "changing1.mp3"))
+    open("changing.mp3", "wb").write(first + second + first)
+    for name, color, size in (("changing0.webm", "red", "320x180"), ("changing1.webm", "blue", "160x90")):
+        ffmpeg("-f", "lavfi", "-i", f"color=c={color}:s={size}:r=25:d=1", "-c:v", "libvpx", "-b:v", "1M", name)
+    open("changing.txt", "w").write("file changing0.webm\nfile changing1.webm\n")
+    ffmpeg("-f", "concat", "-i", "changing.txt", "-c", "copy", "changing.webm")
+
+
 def flashes():
     """White for a tenth of a second and a beep with it, 0.4 seconds into every second."""
     on = "lt(mod(t+0.60001,1),0.1)"
@@ -159,6 +171,7 @@ def main():
     sound()
     tones()
     flashes()
+    changing()
     hostile()
     open(stamp, "w").close()
 

@@ -297,6 +297,30 @@ static void test_merge_changes_sound(void **state)
         assert_true(fabsf(limited.sound[i]) < 1);
 }
 
+/* Rate and channels of the sound, then the size of the video change in the middle of a file. */
+static void test_merge_of_what_changes(void **state)
+{
+    (void)state;
+    struct judge_facts facts;
+    struct host *sound CLEANUP(host) =
+        merge("{'video_url':'%three.mp4','audio_url':'%changing.mp3','volume':1.5}", &facts);
+    struct judge_frames heard CLEANUP(judge_frames) = runner_decode(sound);
+    for (int at = 1; at < 28; at++) /* joins are let pass */
+        assert_true(at % 10 == 0 || at % 10 == 9 ||
+                    judge_tone(&heard, 550, at * 0.1, at * 0.1 + 0.1) > 0.12);
+    int clicks = 0;
+    for (size_t i = 2; i < 2 * heard.samples; i += 2)
+        clicks += fabsf(heard.sound[i] - heard.sound[i - 2]) > 0.05f;
+    assert_in_range(clicks, 0, 20); /* each join has a few, each frame would have one more */
+    struct host *picture CLEANUP(host) =
+        merge("{'video_url':'%changing.webm','audio_url':'%long_tone.m4a'}", &facts);
+    assert_int_equal(facts.width, 320);
+    assert_in_range(facts.frames, 49, 51);
+    struct judge_frames seen CLEANUP(judge_frames) = runner_decode(picture);
+    judge_color(&seen, 10, 310, 170, RED);
+    judge_color(&seen, 40, 310, 170, BLUE);
+}
+
 static void test_merge_faults(void **state)
 {
     (void)state;
@@ -329,6 +353,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_merge_longer_video),
         cmocka_unit_test(test_merge_changes_video),
         cmocka_unit_test(test_merge_changes_sound),
+        cmocka_unit_test(test_merge_of_what_changes),
         cmocka_unit_test(test_merge_faults),
     };
     return cmocka_run_group_tests(tests, make_inputs, folder_remove);

@@ -245,7 +245,10 @@ static const char *const positions[] = {"top-left", "top-right", "center", "bott
 static const char *const layouts[] = {"left-small", "center-large", "right-medium"};
 static const char *const shapes[] = {"rectangle", "rounded", "circle"};
 static const char *const audios[] = {"base", "overlay", "mix"};
-static const char *const overlays[] = {"%blue.mp4", "%short.mp4", "%turned.mp4"};
+static const struct {
+    const char *name;
+    bool has_sound;
+} overlays[] = {{"%blue.mp4", true}, {"%short.mp4", true}, {"%turned.mp4", false}};
 static const char *const modes[] = {"MatchVideo", "PadAudio"};
 static const char *const sounds[] = {"%tone.wav", "%tone.ogg", "%long_tone.m4a", "%green.mp4"};
 
@@ -275,12 +278,14 @@ static struct link follower(uint32_t *state, char params[256])
                  "{'video_url':'$','overlay_url':'@still.png','layout':'%s','shape':'%s',"
                  "'start_time':%.2f}",
                  PICK(layouts), PICK(shapes), start);
-    else if (kind == 2)
+    else if (kind == 2) {
+        uint32_t over = draw(state, sizeof(overlays) / sizeof(overlays[0]));
         snprintf(params, 256,
                  "{'video_url':'$','overlay_url':'%s','layout':'%s','shape':'%s','audio':'%s',"
                  "'start_time':%.2f}",
-                 PICK(overlays), PICK(layouts), PICK(shapes), PICK(audios), start);
-    else if (kind == 3)
+                 overlays[over].name, PICK(layouts), PICK(shapes),
+                 overlays[over].has_sound ? PICK(audios) : "mix", start);
+    } else if (kind == 3)
         snprintf(params, 256,
                  "{'video_url':'$','audio_url':'%s','attach_mode':'%s','volume':%.2f,"
                  "'fade_s':%.2f,'keep_original':%s}",

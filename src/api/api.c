@@ -283,6 +283,11 @@ void api_quiesce(struct api *api)
     wait_stop(api->room);
 }
 
+void api_stop(struct api *api)
+{
+    http_server_stop(api->server);
+}
+
 void api_free(struct api *api)
 {
     if (!api)

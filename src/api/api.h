@@ -41,6 +41,8 @@ int api_new(const struct api_settings *settings, struct api **ret_api, struct er
 int api_port(const struct api *api);
 /* Takes no new connection and answers everybody who waits. */
 void api_quiesce(struct api *api);
+/* Takes no new request: from now on the API asks nothing of the engine and the store but by what they answer. */
+void api_stop(struct api *api);
 void api_free(struct api *api); /* after api_quiesce(); NULL allowed */
 
 #endif

@@ -76,7 +76,9 @@ static int run_open(struct run_state *state, struct err *err)
 
 static void run_close(struct run_state *state)
 {
-    engine_free(state->engine, 0);
+    if (state->engine)
+        engine_drain(state->engine, 0);
+    engine_free(state->engine);
     plan_template_free(state->own_template);
     home_close(&state->home);
     if (state->scratch)

@@ -174,6 +174,16 @@ static void serve_print_address(const struct http_settings *http, const struct a
     fflush(stdout);
 }
 
+/* From the door inwards: who is called by others is there until they have ended. */
+static void serve_stop(const struct cmd *cmd, const struct home *home, struct engine *engine,
+                       struct api *api)
+{
+    api_quiesce(api);
+    engine_drain(engine, (int)option_integer(&cmd->options, PARAM_GRACE));
+    api_stop(api);
+    store_flush(home->store);
+}
+
 int cmd_serve(struct cmd *cmd)
 {
     int status, signal_number;
@@ -208,9 +218,9 @@ int cmd_serve(struct cmd *cmd)
         serve_print_address(&read.http, api);
         sigwait(&ending, &signal_number);
         log_line(LOG_INFO, "stopping", "signal", strsignal(signal_number), NULL);
-        api_quiesce(api);
+        serve_stop(cmd, &home, engine, api);
     }
-    engine_free(engine, (int)option_integer(&cmd->options, PARAM_GRACE));
+    engine_free(engine);
     store_close(TAKE(home.store));
     api_free(api);
     home_close(&home);

@@ -249,10 +249,11 @@ void engine_submit_created(struct engine *engine, const struct store_workflow *w
     engine_post(engine, &letter->letter);
 }
 
+/* One that comes at the very end is in the store: the next start finds it. */
 static void engine_deliver_cancel(struct engine *engine, struct letter *letter)
 {
     struct id_letter *cancelled = (struct id_letter *)letter;
-    if (engine_cancel_run(engine, cancelled->id) < 0)
+    if (engine->ending || engine_cancel_run(engine, cancelled->id) < 0)
         engine_wait_run(engine, cancelled->id, true);
     free(cancelled);
 }
@@ -322,12 +323,20 @@ static bool engine_may_stop(const struct engine *engine)
     return !busy || clock_monotonic_us() >= engine->stop_at;
 }
 
+static void engine_tell_drained(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->count_lock);
+    engine->drained = true;
+    pthread_cond_broadcast(&engine->drained_now);
+    pthread_mutex_unlock(&engine->count_lock);
+}
+
 static void *engine_main(void *context)
 {
     enum { EVENTS = 64, STOP_POLL_MS = 50 };
     struct engine *engine = context;
     struct epoll_event events[EVENTS];
-    while (!engine->stopping || !engine_may_stop(engine)) {
+    while (!engine->ending || !engine_may_stop(engine)) {
         /* Timers queue tasks, and dispatching sets timers: how long to wait is known only after
          * both. */
         timers_fire(engine);
@@ -350,6 +359,8 @@ static void *engine_main(void *context)
                 pool_handle(events[i].data.ptr, events[i].events);
         }
         engine_read_mail(engine);
+        if (engine->stopping && engine_may_stop(engine))
+            engine_tell_drained(engine);
     }
     return NULL;
 }
@@ -390,6 +401,7 @@ static void engine_release(struct engine *engine)
         close(engine->wake_fd);
     pthread_mutex_destroy(&engine->mail_lock);
     pthread_mutex_destroy(&engine->count_lock);
+    pthread_cond_destroy(&engine->drained_now);
     free(engine->timers);
     free(engine);
 }
@@ -404,6 +416,7 @@ int engine_new(const struct engine_settings *settings, struct engine **ret_engin
     retention_start(engine);
     pthread_mutex_init(&engine->mail_lock, NULL);
     pthread_mutex_init(&engine->count_lock, NULL);
+    pthread_cond_init(&engine->drained_now, NULL);
     int rc = engine_open(engine, err);
     if (rc == 0)
         rc = engine_take_unfinished(engine, err);
@@ -440,14 +453,31 @@ static void engine_deliver_stop(struct engine *engine, struct letter *letter)
     free(stop);
 }
 
-void engine_free(struct engine *engine, int grace_s)
+void engine_drain(struct engine *engine, int grace_s)
 {
-    if (!engine)
-        return;
     struct stop_letter *stop = mem_alloc(sizeof(*stop));
     stop->letter.deliver = engine_deliver_stop;
     stop->grace_s = grace_s;
     engine_post(engine, &stop->letter);
+    pthread_mutex_lock(&engine->count_lock);
+    while (!engine->drained)
+        pthread_cond_wait(&engine->drained_now, &engine->count_lock);
+    pthread_mutex_unlock(&engine->count_lock);
+}
+
+static void engine_deliver_end(struct engine *engine, struct letter *letter)
+{
+    engine->ending = true;
+    free(letter);
+}
+
+void engine_free(struct engine *engine)
+{
+    if (!engine)
+        return;
+    struct letter *end = mem_alloc(sizeof(*end));
+    end->deliver = engine_deliver_end;
+    engine_post(engine, end);
     pthread_join(engine->thread, NULL);
     pool_stop(engine);
     blocking_stop(engine);

@@ -74,7 +74,9 @@ struct engine_counts {
 };
 void engine_count(struct engine *engine, struct engine_counts *ret_counts);
 
-/* Starts no new step, lets running ones finish for `grace_s` seconds, ends the workers and the thread. NULL allowed. */
-void engine_free(struct engine *engine, int grace_s);
+/* Starts no new step and lets running ones finish for `grace_s` seconds. What is submitted from now on waits for the next start. */
+void engine_drain(struct engine *engine, int grace_s);
+/* After engine_drain(), and when nobody submits any more: ends the workers and the thread. NULL allowed. */
+void engine_free(struct engine *engine);
 
 #endif

@@ -338,8 +338,8 @@ struct engine {
     struct engine_settings settings;
     pthread_t thread;
     int epoll_fd, wake_fd;
-    bool stopping;
-    int64_t stop_at; /* monotonic us: running tasks are ended then */
+    bool stopping, ending; /* no new work; nobody submits any more */
+    int64_t stop_at;       /* monotonic us: running tasks are ended then */
 
     pthread_mutex_t mail_lock;
     struct letter *mail_first, *mail_last; /* under mail_lock */
@@ -378,6 +378,8 @@ struct engine {
     void *webhook_context;
 
     pthread_mutex_t count_lock;
+    pthread_cond_t drained_now;
+    bool drained;                /* under count_lock */
     struct engine_counts counts; /* under count_lock */
     bool net_ready;              /* under count_lock */
 };

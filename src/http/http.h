@@ -88,6 +88,8 @@ int http_server_new(const struct http_settings *settings,
 int http_server_port(const struct http_server *server);
 /* Accepts no new connection; open requests go on. */
 void http_server_quiesce(struct http_server *server);
+/* Reads no further request: from now on the application is called no more. */
+void http_server_stop(struct http_server *server);
 /* Every kept request must have been answered before. NULL allowed. */
 void http_server_free(struct http_server *server);
 

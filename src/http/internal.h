@@ -9,6 +9,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* A client's own X-Request-Id is taken up to this length. */
 enum { HTTP_REQUEST_ID_MAX = 128 };
@@ -42,6 +43,7 @@ struct http_server {
     struct http_application application;
     int port;
     bool quiesced;
+    atomic_bool stopped; /* the application is called no more */
 };
 
 struct http_request {
@@ -88,6 +90,8 @@ struct http_request {
 bool loop_start(struct http_loop *loop);
 /* Sends what was answered before, then ends the thread. */
 void loop_stop(struct http_loop *loop);
+/* After loop_stop(): sends what was answered since, then closes the connections. */
+void loop_free(struct http_loop *loop);
 /* Lets a suspended connection go on: any thread. The sleeper is not touched once the connection has gone on. */
 void loop_rouse(struct http_loop *loop, struct http_sleeper *sleeper);
 void loop_wake(struct http_loop *loop);

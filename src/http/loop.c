@@ -46,6 +46,14 @@ static bool loop_resume(struct http_loop *loop)
     return !end;
 }
 
+/* Sends the answers that there are, and ends the streams. */
+static void loop_finish(struct http_loop *loop)
+{
+    socket_streams_work(loop, true);
+    loop_resume(loop);
+    MHD_run(loop->daemon);
+}
+
 static int loop_patience_ms(struct http_loop *loop)
 {
     enum { LONGEST_MS = 3600000, DRAINING_MS = 100 };
@@ -69,9 +77,7 @@ static void *loop_main(void *context)
         bool go_on = loop_resume(loop);
         MHD_run(loop->daemon);
         if (!go_on) {
-            socket_streams_work(loop, true);
-            loop_resume(loop);
-            MHD_run(loop->daemon);
+            loop_finish(loop);
             return NULL;
         }
         if (poll(fds, 3, loop_patience_ms(loop)) > 0 && fds[1].revents) {
@@ -115,6 +121,12 @@ void loop_stop(struct http_loop *loop)
     pthread_mutex_unlock(&loop->lock);
     loop_wake(loop);
     pthread_join(loop->thread, NULL);
+}
+
+void loop_free(struct http_loop *loop)
+{
+    loop_finish(loop);
+    MHD_stop_daemon(loop->daemon);
     pthread_mutex_destroy(&loop->lock);
     loop_close(loop);
 }

@@ -136,6 +136,8 @@ static enum MHD_Result server_handle(void *context, struct MHD_Connection *conne
     (void)context, (void)connection, (void)url;
     if (request->queued)
         return MHD_YES;
+    if (!request->body_done && atomic_load(&request->server->stopped))
+        return MHD_NO;
     if (!request->head_done) {
         server_head(request, method, version);
         return server_settle(request, false);
@@ -299,14 +301,21 @@ void http_server_quiesce(struct http_server *server)
     }
 }
 
+void http_server_stop(struct http_server *server)
+{
+    if (atomic_exchange(&server->stopped, true))
+        return;
+    for (int i = 0; i < server->loop_count; i++)
+        loop_stop(&server->loops[i]);
+}
+
 void http_server_free(struct http_server *server)
 {
     if (!server)
         return;
-    for (int i = 0; i < server->loop_count; i++) {
-        loop_stop(&server->loops[i]);
-        MHD_stop_daemon(server->loops[i].daemon);
-    }
+    http_server_stop(server);
+    for (int i = 0; i < server->loop_count; i++)
+        loop_free(&server->loops[i]);
     free(server->loops);
     free(server);
 }

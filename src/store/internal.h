@@ -46,9 +46,10 @@ struct store {
     char *location;
 
     pthread_mutex_t queue_lock;
-    pthread_cond_t queue_ready;
+    pthread_cond_t queue_ready, queue_empty;
     struct store_op *queue_first, **queue_last; /* under queue_lock */
     bool queue_waiting, queue_end;              /* under queue_lock */
+    bool queue_idle;                            /* under queue_lock: all is answered */
     pthread_t thread;
 
     /* The writer thread's. */

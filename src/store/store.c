@@ -40,6 +40,7 @@ static void store_release(struct store *store)
     db_close(store->writer);
     pthread_mutex_destroy(&store->queue_lock);
     pthread_cond_destroy(&store->queue_ready);
+    pthread_cond_destroy(&store->queue_empty);
     pthread_mutex_destroy(&store->reader_lock);
     pthread_mutex_destroy(&store->version_lock);
     free(store->location);
@@ -54,6 +55,7 @@ int store_open(const char *location, struct store **ret_store, struct err *err)
     store->queue_last = &store->queue_first;
     pthread_mutex_init(&store->queue_lock, NULL);
     pthread_cond_init(&store->queue_ready, NULL);
+    pthread_cond_init(&store->queue_empty, NULL);
     pthread_mutex_init(&store->reader_lock, NULL);
     pthread_mutex_init(&store->version_lock, NULL);
     int rc = store->driver->open(location, DB_WRITER, &store->writer, err);

@@ -27,6 +27,8 @@ typedef void (*store_done)(void *context, int rc, const struct err *err);
 
 /* `location`: "sqlite:FILE" or a plain file name. Creates and migrates. ERR_STORAGE when it cannot be opened. */
 int store_open(const char *location, struct store **ret_store, struct err *err);
+/* Returns when everything queued, and whatever its answers queued, is committed and answered. Not from a store_done. */
+void store_flush(struct store *store);
 /* Commits what is queued, then closes. NULL allowed. */
 void store_close(struct store *store);
 CLEANUP_DEFINE(store, struct store, store_close);

@@ -51,15 +51,24 @@ void store_op_submit(struct store *store, struct store_op *op)
         pthread_cond_signal(&store->queue_ready);
 }
 
+void store_flush(struct store *store)
+{
+    pthread_mutex_lock(&store->queue_lock);
+    while (store->queue_first || !store->queue_idle)
+        pthread_cond_wait(&store->queue_empty, &store->queue_lock);
+    pthread_mutex_unlock(&store->queue_lock);
+}
+
 /* The next group, in the order of submission; NULL when the store closes and nothing is left. */
 static struct store_op *writer_take(struct store *store)
 {
     pthread_mutex_lock(&store->queue_lock);
     while (!store->queue_first && !store->queue_end) {
-        store->queue_waiting = true;
+        store->queue_waiting = store->queue_idle = true;
+        pthread_cond_broadcast(&store->queue_empty);
         pthread_cond_wait(&store->queue_ready, &store->queue_lock);
     }
-    store->queue_waiting = false;
+    store->queue_waiting = store->queue_idle = false;
     struct store_op *group = store->queue_first;
     struct store_op **end = &store->queue_first;
     for (int count = 0; *end && count < GROUP_MAX; count++)

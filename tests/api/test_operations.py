@@ -256,6 +256,38 @@ def test_stop_without_grace_goes_on_after_the_next_start(new_server):
     assert server.finish(workflow)["processing_status"] == "success"
 
 
+@pytest.mark.parametrize("pause", [0.1, 0.4, 0.8])
+def test_stop_in_the_middle_of_requests(new_server, pause):
+    """Clients with open connections go on asking while the parts that answer them are taken down."""
+    server = new_server("--grace", "0")
+    save(server, CHAT)
+    accepted = []
+
+    def ask():
+        with requests.Session() as session:
+            session.headers["X-Api-Key"] = server.key
+            try:
+                for _ in range(2000):
+                    answer = session.post(server.base + "/v2/workflow", json={"template_id": "talk"}, timeout=30)
+                    if answer.status_code == 200:
+                        accepted.append(answer.json()["data"]["id"])
+                    session.put(f"{server.base}/v2/workflow/{accepted[-1]}/cancel", timeout=30)
+                    session.get(server.base + "/v2/workflow", timeout=30)
+            except requests.RequestException:
+                pass  # the connection was closed
+
+    clients = [threading.Thread(target=ask) for _ in range(8)]
+    for client in clients:
+        client.start()
+    time.sleep(pause)
+    assert server.stop() == 0
+    for client in clients:
+        client.join(60)
+    assert accepted
+    server.start()
+    assert {server.finish(workflow)["processing_status"] for workflow in accepted} <= {"success", "cancelled"}
+
+
 # --- HTTPS ---
 
 

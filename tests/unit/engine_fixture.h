@@ -70,7 +70,8 @@ static inline void fixture_start(struct fixture *f)
 
 static inline void fixture_stop(struct fixture *f, int grace_s)
 {
-    engine_free(f->engine, grace_s);
+    engine_drain(f->engine, grace_s);
+    engine_free(f->engine);
     store_close(f->store);
     blob_close(f->blobs);
     f->engine = NULL;

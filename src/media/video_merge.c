@@ -1,5 +1,6 @@
 #include "media/video_pass.h"
 
+#include <assert.h>
 #include <math.h>
 
 /*
@@ -121,6 +122,7 @@ static int video_merge_open(struct video_merge *merge, const struct video_input 
 static void video_merge_append_picture(struct video_merge *merge, struct buffer *text)
 {
     struct video_source *video = merge->pass.video;
+    assert(video);
     double missing = merge->seconds - merge->video_s * merge->slower;
     buffer_printf(text, "[in%d]", graph_add_source(merge->pass.graph, video));
     if (merge->slower != 1)

@@ -132,7 +132,7 @@ static int store_read_one(struct store *store, enum query_id id, const struct db
     rc = db_query(db, id, values, count, &rows, err);
     if (rc == 1 && ret_text)
         *ret_text = db_text(&rows, a, 0);
-    else if (rc == 1)
+    else if (rc == 1 && ret_number)
         *ret_number = db_int(&rows, 0);
     db_rows_end(&rows);
     store_reader_return(store, db);

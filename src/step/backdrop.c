@@ -113,8 +113,8 @@ bool step_backdrop_size(const struct step_backdrop *backdrop, int *ret_width, in
         return false;
     }
     double factor = fmin(1, BACKDROP_FRAME_MAX / fmax(width, height));
-    *ret_width = (int)fmax(2, floor(width * factor + 0.5)) & ~1;
-    *ret_height = (int)fmax(2, floor(height * factor + 0.5)) & ~1;
+    *ret_width = (int)fmax(1, floor(width * factor + 0.5));
+    *ret_height = (int)fmax(1, floor(height * factor + 0.5));
     return true;
 }
 

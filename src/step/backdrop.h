@@ -38,7 +38,7 @@ static inline void cleanup_step_backdrop(struct step_backdrop *backdrop)
  * an unknown scene; errors of loading. */
 int step_backdrop_open(struct step_run *run, struct step_backdrop *ret_backdrop, struct err *err);
 
-/* The size of a picture or video, within 1920 x 1920, even; false for what has none of its own. */
+/* The size of a picture or video, within 1920 x 1920; false for what has none of its own. */
 bool step_backdrop_size(const struct step_backdrop *backdrop, int *ret_width, int *ret_height);
 
 /* What is seen at a time of the result: RGB of this size, which it covers. New picture. */

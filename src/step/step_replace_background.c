@@ -144,8 +144,8 @@ static void choose_frame(struct job *job, int width, int height)
     job->width = job->laid_over && has_frame ? own_width : width;
     job->height = job->laid_over && has_frame ? own_height : height;
     if (moves) {
-        job->width &= ~1;
-        job->height &= ~1;
+        job->width = job->width > 1 ? job->width & ~1 : 2;
+        job->height = job->height > 1 ? job->height & ~1 : 2;
     }
 }
 

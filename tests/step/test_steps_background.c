@@ -103,6 +103,7 @@ static int make_inputs(void **state)
 {
     (void)state;
     write_box("blue.png", 300, 200, 3, still_blue, 0, 0, 1, 1, still_blue);
+    write_box("odd.png", 301, 201, 3, still_blue, 0, 0, 1, 1, still_blue);
     write_box("alpha.png", 100, 100, 4, still_clear, 30, 10, 40, 80, still_red);
     write_box("feet.png", 100, 100, 4, still_clear, 30, 20, 40, 80, still_red);
     write_box("half.png", 320, 240, 3, still_black, 0, 0, 160, 240, still_white);
@@ -291,6 +292,18 @@ static void test_places(void **state)
         check_box(laid, cases[i].x, cases[i].y, cases[i].width, cases[i].height, still_red,
                   still_blue, 2);
     }
+}
+
+/* A still has no need of even sides. */
+static void test_odd_picture_behind(void **state)
+{
+    (void)state;
+    struct host *host CLEANUP(host) =
+        runner_run("replace_background",
+                   "{'image_url':'@alpha.png','option':'ReplaceBackground',"
+                   "'background_url':'@odd.png','overlay_scale':0.5,'alignment':'left'}");
+    struct picture *laid CLEANUP(picture) = still_of(host, 301, 201);
+    check_box(laid, 0, 50, 50, 101, still_red, still_blue, 2);
 }
 
 static void test_scene_behind(void **state)
@@ -767,6 +780,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_thing_before_an_even_ground),
         cmocka_unit_test(test_given_masks),
         cmocka_unit_test(test_places),
+        cmocka_unit_test(test_odd_picture_behind),
         cmocka_unit_test(test_scene_behind),
         cmocka_unit_test(test_restyle),
         cmocka_unit_test(test_restyled_frames),

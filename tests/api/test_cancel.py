@@ -7,7 +7,7 @@ import time
 import pytest
 from PIL import Image
 
-from conftest import PHOTOS
+from conftest import PHOTOS, Server
 from test_lifecycle import Gate, gate  # noqa: F401
 from test_templates import Customer
 
@@ -30,6 +30,15 @@ STEPS = {
 }
 # changed so that the pictures have to be made anew
 AUDIO = {"video_audio_merge": {"audio_url": "sound"}}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One of its own: the shared one may hold for a minute what a client of another test left half sent."""
+    running = Server(tmp_path_factory.mktemp("cancel") / "data").start()
+    yield running
+    assert running.stop() == 0
+    running.prove()
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,7 @@ static void *client_main(void *context)
         .options_json = "{\"prompt\":\"A paper boat\"}",
         .image_urls_json = "[]",
         .price = 1,
+        .key_id = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0",
     };
     while (!atomic_load(&ending)) {
         struct store_wait wait;

@@ -240,8 +240,13 @@ static void engine_deliver_created(struct engine *engine, struct letter *letter)
     free(created);
 }
 
+/* The copy is for one that begins at once: the store's writer, which calls this, has others waiting. */
 void engine_submit_created(struct engine *engine, const struct store_workflow *workflow)
 {
+    if (!atomic_load_explicit(&engine->takes_more, memory_order_relaxed)) {
+        engine_submit(engine, workflow->id);
+        return;
+    }
     struct created_letter *letter = mem_alloc(sizeof(*letter));
     letter->letter.deliver = engine_deliver_created;
     letter->arena = arena_new();
@@ -273,6 +278,8 @@ void engine_cancel(struct engine *engine, const char *workflow_id)
 
 static void engine_publish_counts(struct engine *engine)
 {
+    bool takes_more = engine_has_room(engine) && !engine->waiting_first;
+    atomic_store_explicit(&engine->takes_more, takes_more, memory_order_relaxed);
     int ready = 0, busy = 0;
     for (int i = 0; i < engine->settings.workers; i++) {
         ready += engine->workers[i].state == POOL_IDLE || engine->workers[i].state == POOL_BUSY;

@@ -14,6 +14,7 @@
 #include "wire/wire.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 struct run;
@@ -343,7 +344,8 @@ struct engine {
 
     pthread_mutex_t mail_lock;
     struct letter *mail_first, *mail_last; /* under mail_lock */
-    bool sleeping; /* under mail_lock: only a wake-up makes it look at its mail */
+    atomic_bool takes_more; /* how it was a moment ago: what is created now can begin */
+    bool sleeping;          /* under mail_lock: only a wake-up makes it look at its mail */
 
     pthread_t blocking_thread;
     pthread_mutex_t errand_lock;

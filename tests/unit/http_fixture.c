@@ -211,16 +211,9 @@ int fixture_connect(void)
     return fd;
 }
 
-char *fixture_talk(const void *bytes, size_t size)
+char *fixture_receive(int fd)
 {
     struct buffer answer = {0};
-    CLEANUP(fd) int fd = fixture_connect();
-    for (size_t sent = 0; sent < size;) {
-        ssize_t got = send(fd, (const char *)bytes + sent, size - sent, MSG_NOSIGNAL);
-        if (got <= 0)
-            break; /* it refused before it had read all */
-        sent += (size_t)got;
-    }
     for (;;) {
         buffer_reserve(&answer, 4097);
         ssize_t got = recv(fd, answer.bytes + answer.size, 4096, 0);
@@ -230,6 +223,18 @@ char *fixture_talk(const void *bytes, size_t size)
         answer.bytes[answer.size] = '\0';
     }
     return answer.size > 0 ? answer.bytes : mem_strdup("");
+}
+
+char *fixture_talk(const void *bytes, size_t size)
+{
+    CLEANUP(fd) int fd = fixture_connect();
+    for (size_t sent = 0; sent < size;) {
+        ssize_t got = send(fd, (const char *)bytes + sent, size - sent, MSG_NOSIGNAL);
+        if (got <= 0)
+            break; /* it refused before it had read all */
+        sent += (size_t)got;
+    }
+    return fixture_receive(fd);
 }
 
 int fixture_status(const char *answer)

@@ -30,6 +30,8 @@ extern atomic_int fixture_streams_gone, fixture_streams_slow, fixture_streams_en
 int fixture_upload(void);
 
 int fixture_connect(void);
+/* What comes until the server closes, the caller's to free; never NULL. */
+char *fixture_receive(int fd);
 /* Sends the bytes and reads until the server closes. The answer is the caller's to free. */
 char *fixture_talk(const void *bytes, size_t size);
 int fixture_status(const char *answer);

@@ -213,7 +213,6 @@ static void random_request(struct buffer *wire, struct buffer *answer)
 
 static char *talk_in_pieces(const struct buffer *wire)
 {
-    struct buffer answer = {0};
     const int on = 1;
     CLEANUP(fd) int fd = fixture_connect();
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -225,15 +224,7 @@ static char *talk_in_pieces(const struct buffer *wire)
             break; /* it refused before it had read all */
         sent += (size_t)got;
     }
-    for (;;) {
-        buffer_reserve(&answer, 4097);
-        ssize_t got = recv(fd, answer.bytes + answer.size, 4096, 0);
-        if (got <= 0)
-            break;
-        answer.size += (size_t)got;
-        answer.bytes[answer.size] = '\0';
-    }
-    return answer.size > 0 ? answer.bytes : calloc(1, 1);
+    return fixture_receive(fd);
 }
 
 static void test_what_is_meant_is_seen(void **state)

@@ -24,8 +24,8 @@ enum { FS_SWEEP_AGE_S = 3600, FS_FANS = 256 };
 struct fs_store {
     struct blob_store base;
     int directory, temporary;
-    atomic_bool
-        fan_is_durable[FS_FANS]; /* the folder of these first two digits is on the disk itself */
+    /* By the first two digits: their folder is on the disk itself. */
+    atomic_bool fan_is_durable[FS_FANS];
 };
 
 /* --- opening ------------------------------------------------------------------------------------ */

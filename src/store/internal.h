@@ -77,9 +77,12 @@ int store_writer_start(struct store *store, struct err *err);
 /* Returns when all that is queued was answered. */
 void store_writer_stop(struct store *store);
 
-/* A copy in the operation's arena; NULL stays NULL. */
-const char *store_op_text(struct store_op *op, const char *text);
+/* A copy in the arena; NULL stays NULL. */
+const char *store_text(struct arena *a, const char *text);
 /* The same, but "" for NULL: for columns that are never NULL. */
+const char *store_text_required(struct arena *a, const char *text);
+/* Both in the operation's arena. */
+const char *store_op_text(struct store_op *op, const char *text);
 const char *store_op_text_required(struct store_op *op, const char *text);
 
 /* --- parts of operations, for `run` ------------------------------------------------------------- */

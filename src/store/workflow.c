@@ -99,37 +99,26 @@ static int create_run(struct store *store, struct store_op *op, struct err *err)
     return rc;
 }
 
-static const char *fresh_text(struct arena *a, const char *text)
-{
-    return text ? arena_strdup(a, text) : NULL;
-}
-
-/* For columns that are never NULL. */
-static const char *fresh_required(struct arena *a, const char *text)
-{
-    return arena_strdup(a, text ? text : "");
-}
-
 struct store_workflow *store_workflow_fresh(struct arena *a, const struct store_workflow *workflow)
 {
     struct store_workflow *fresh = arena_alloc(a, sizeof(*fresh));
     int64_t created_at = workflow->created_at ? workflow->created_at : clock_wall_us();
     *fresh = (struct store_workflow){
-        .id = fresh_text(a, workflow->id),
-        .customer = fresh_text(a, workflow->customer),
-        .user = fresh_required(a, workflow->user),
-        .title = fresh_required(a, workflow->title),
-        .description = fresh_required(a, workflow->description),
-        .visibility_status = fresh_required(a, workflow->visibility_status),
-        .event_id = fresh_required(a, workflow->event_id),
-        .template_id = fresh_text(a, workflow->template_id),
+        .id = store_text(a, workflow->id),
+        .customer = store_text(a, workflow->customer),
+        .user = store_text_required(a, workflow->user),
+        .title = store_text_required(a, workflow->title),
+        .description = store_text_required(a, workflow->description),
+        .visibility_status = store_text_required(a, workflow->visibility_status),
+        .event_id = store_text_required(a, workflow->event_id),
+        .template_id = store_text(a, workflow->template_id),
         .template_version = workflow->template_version,
-        .template_json = fresh_text(a, workflow->template_json),
-        .options_json = fresh_text(a, workflow->options_json),
-        .image_urls_json = fresh_text(a, workflow->image_urls_json),
-        .webhook_url = fresh_text(a, workflow->webhook_url),
-        .client_type = fresh_text(a, workflow->client_type),
-        .rating = fresh_text(a, workflow->rating),
+        .template_json = store_text(a, workflow->template_json),
+        .options_json = store_text(a, workflow->options_json),
+        .image_urls_json = store_text(a, workflow->image_urls_json),
+        .webhook_url = store_text(a, workflow->webhook_url),
+        .client_type = store_text(a, workflow->client_type),
+        .rating = store_text(a, workflow->rating),
         .delivered_at = workflow->delivered_at,
         .status = STORE_QUEUE,
         .price = workflow->price,
@@ -138,10 +127,10 @@ struct store_workflow *store_workflow_fresh(struct arena *a, const struct store_
         .revision = 1,
         .has_max_credits = workflow->has_max_credits,
         .max_credits = workflow->max_credits,
-        .parent_id = fresh_text(a, workflow->parent_id),
-        .parent_step = fresh_text(a, workflow->parent_step),
+        .parent_id = store_text(a, workflow->parent_id),
+        .parent_step = store_text(a, workflow->parent_step),
         .parent_item = workflow->parent_item,
-        .key_id = fresh_text(a, workflow->key_id),
+        .key_id = store_text(a, workflow->key_id),
     };
     return fresh;
 }

@@ -29,14 +29,24 @@ void *store_op_new(size_t size,
     return op;
 }
 
+const char *store_text(struct arena *a, const char *text)
+{
+    return text ? arena_strdup(a, text) : NULL;
+}
+
+const char *store_text_required(struct arena *a, const char *text)
+{
+    return text ? arena_strdup(a, text) : "";
+}
+
 const char *store_op_text(struct store_op *op, const char *text)
 {
-    return text ? arena_strdup(op->arena, text) : NULL;
+    return store_text(op->arena, text);
 }
 
 const char *store_op_text_required(struct store_op *op, const char *text)
 {
-    return text ? arena_strdup(op->arena, text) : "";
+    return store_text_required(op->arena, text);
 }
 
 void store_op_submit(struct store *store, struct store_op *op)
